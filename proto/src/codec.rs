@@ -1,0 +1,52 @@
+//! Payloads of binary frames. The only module that names bincode.
+//!
+//! bincode is positional: bytes of another schema may decode to a wrong value without an error. It therefore
+//! carries payloads only between builds whose fingerprints are equal, always decodes from a slice, with a limit,
+//! and a payload with left-over bytes is refused.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::frame::FRAME_MAX;
+
+/// Why a payload could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The value could not be encoded, or is over the frame cap.
+    #[error("cannot encode the message: {0}")]
+    Encode(String),
+    /// The bytes are not a message of this schema.
+    #[error("cannot decode the message: {0}")]
+    Decode(String),
+    /// A message was read, and bytes were left over: the schemas differ.
+    #[error("{0} bytes left over after the message: the two builds disagree about its shape")]
+    Trailing(usize),
+}
+
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<FRAME_MAX>()
+}
+
+/// The payload of a message.
+///
+/// # Errors
+/// [`CodecError::Encode`], also when the payload would pass the frame cap.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
+    let bytes = bincode::serde::encode_to_vec(message, config()).map_err(|e| CodecError::Encode(e.to_string()))?;
+    if bytes.len() > FRAME_MAX {
+        return Err(CodecError::Encode(format!("{} bytes are over the limit of {FRAME_MAX}", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+/// The message in a payload. Never allocates more than the frame cap.
+///
+/// # Errors
+/// [`CodecError::Decode`] and [`CodecError::Trailing`].
+pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+    let (message, used) =
+        bincode::serde::decode_from_slice(payload, config()).map_err(|e| CodecError::Decode(e.to_string()))?;
+    match payload.len() - used {
+        0 => Ok(message),
+        left => Err(CodecError::Trailing(left)),
+    }
+}
