@@ -1,0 +1,116 @@
+//! The configuration: parsed raw, checked against one table of keys, all faults reported together.
+
+use std::{path::PathBuf, time::Duration};
+
+/// A checked configuration. Every field has a default; every key is in the table that `config show` prints.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `[provider]`.
+    pub provider: ProviderConfig,
+    /// `[memory]`.
+    pub memory: MemoryConfig,
+    /// `[exec]`.
+    pub exec: ExecConfig,
+    /// `[limits]`.
+    pub limits: LimitsConfig,
+    /// `[server]`.
+    pub server: ServerConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+    /// `[chat]`: read by the client through `agentd config get`.
+    pub chat: ChatConfig,
+}
+
+/// `[provider]`: which model answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProviderConfig {
+    /// `kind`: `auto`, `deepseek`, `openai`, `ollama`, `offline`. Default `auto`.
+    pub kind: ProviderKind,
+    /// `base_url`: endpoint without `/chat/completions`. Default none (then the kind's own).
+    pub base_url: Option<String>,
+    /// `model`. Default none (then the kind's own).
+    pub model: Option<String>,
+    /// `thinking`: model thinks before it answers. Default true.
+    pub thinking: bool,
+    /// `api_key_env`: name of the variable that holds the key. Default `DEEPSEEK_API_KEY`.
+    pub api_key_env: String,
+    /// `api_key_file`: file of mode 0600 that holds the key. Default none.
+    pub api_key_file: Option<PathBuf>,
+    /// `idle_timeout`: seconds without a sign of life from the provider. Default 120.
+    pub idle_timeout: Duration,
+    /// `max_tokens`: most tokens of one reply, 0 = provider's own. Default 8192.
+    pub max_tokens: u32,
+    /// `max_attempts`: tries of one model call. Default 4.
+    pub max_attempts: u32,
+    /// `max_concurrent`: model calls at once. Default 32.
+    pub max_concurrent: u32,
+}
+
+/// See [`ProviderConfig::kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Key, configured endpoint, Ollama, offline: the first that is there.
+    Auto,
+    /// api.deepseek.com or `base_url` with DeepSeek's rules.
+    Deepseek,
+    /// Any OpenAI-compatible endpoint at `base_url`.
+    Openai,
+    /// Ollama on 127.0.0.1:11434 or `base_url`.
+    Ollama,
+    /// No model: answers from the project's files.
+    Offline,
+}
+
+/// `[memory]`: bounds of what a session keeps in RAM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemoryConfig {
+    /// `max_conversation_history` (also MAX_CONVERSATION_HISTORY): conversations of one session. Default 10.
+    pub max_conversation_history: usize,
+    /// `max_session_files` (also MAX_SESSION_FILES): files of one session. Default 30.
+    pub max_session_files: usize,
+}
+
+/// `[exec]`: commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecConfig {
+    /// `command_timeout` seconds (also COMMAND_TIMEOUT). Default 30.
+    pub command_timeout: Duration,
+    /// `output_cap` bytes. Default 262144.
+    pub output_cap: usize,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// `max_turns`: model calls of one ask. Default 30.
+    pub max_turns: u32,
+    /// `result_cap`: bytes of a tool result that reach the model. Default 65536.
+    pub result_cap: usize,
+}
+
+/// `[server]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// `allow_uids`: further users who may read and ask. Default empty. Needs a restart.
+    pub allow_uids: Vec<u32>,
+    /// `drain_timeout` seconds for running turns at stop. Default 10.
+    pub drain_timeout: Duration,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `level`: `error`, `warn`, `info`, `debug`, `trace`. Default `info`.
+    pub level: String,
+    /// `keep_days`. Default 7.
+    pub keep_days: u32,
+    /// `max_total_mb`: all log files together. Default 64.
+    pub max_total_mb: u64,
+}
+
+/// `[chat]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatConfig {
+    /// `history_file`: where `agentctl chat` keeps its lines. Default none: RAM only.
+    pub history_file: Option<PathBuf>,
+}

@@ -1,0 +1,134 @@
+//! Tools: what the model may do in a project.
+//!
+//! One trait, two sources: the built-ins here and, later, the MCP pool, which serves the same plain names while its
+//! servers are up. Every path a tool is given passes the [`jail`]; every call is judged by [`policy`] before it runs.
+//! A tool never fails the turn: what goes wrong is a result with `ok` false, which the model reads.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+pub mod builtin;
+pub mod jail;
+pub mod policy;
+
+pub use jail::{Jail, Project};
+pub use policy::Judgement;
+
+/// A future that a trait object can return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the model is told about a tool. Byte-stable: it is part of the prompt prefix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolSpec {
+    /// Name, `[A-Za-z0-9_-]{1,64}`.
+    pub name: String,
+    /// One or two sentences for the model.
+    pub description: String,
+    /// JSON Schema of the arguments, an object.
+    pub parameters: Value,
+    /// True when a call changes nothing: such calls run side by side.
+    pub read_only: bool,
+}
+
+/// What a call runs with.
+#[derive(Clone)]
+pub struct ToolContext {
+    /// The project; `None` when the asker stands in no project (home directory, `/`): file tools refuse then.
+    pub project: Option<Arc<Project>>,
+    /// Ends the call early.
+    pub cancel: CancellationToken,
+    /// Bounds of commands and results.
+    pub limits: ToolLimits,
+    /// Files that the model has read in this conversation: an edit needs a read before it.
+    pub seen: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+/// Bounds of a call, from the configuration.
+#[derive(Debug, Clone)]
+pub struct ToolLimits {
+    /// `exec.command_timeout`: a command is ended after this long.
+    pub command_timeout: Duration,
+    /// `exec.output_cap`: bytes of command output kept, head and tail.
+    pub output_cap: usize,
+    /// Bytes of any tool result that reach the model, head and tail.
+    pub result_cap: usize,
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ToolOutput {
+    /// For the model; never empty, `(no output)` then.
+    pub text: String,
+    /// False when the tool failed.
+    pub ok: bool,
+    /// Files read or written, relative to the project root, for the session's memory.
+    pub files: Vec<PathBuf>,
+}
+
+impl ToolOutput {
+    /// A good result.
+    pub fn ok(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ok: true, files: Vec::new() }
+    }
+
+    /// A failure that the model reads.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ok: false, files: Vec::new() }
+    }
+
+    /// The same result with the files it touched.
+    #[must_use]
+    pub fn files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.files.extend(files);
+        self
+    }
+}
+
+/// One tool.
+pub trait Tool: Send + Sync {
+    /// What the model is told.
+    fn spec(&self) -> &ToolSpec;
+
+    /// What a call does, for people, in one line: a path, a command. Also for invalid arguments.
+    fn summary(&self, arguments: &Value) -> String;
+
+    /// What policy says of a call.
+    fn judge(&self, context: &ToolContext, arguments: &Value) -> Judgement;
+
+    /// Runs the call. Arguments were parsed as a JSON object; everything else about them is the tool's to check.
+    fn call<'a>(&'a self, context: &'a ToolContext, arguments: Value) -> BoxFuture<'a, ToolOutput>;
+}
+
+/// All tools by name, frozen and sorted: the list is part of the prompt prefix.
+#[derive(Clone)]
+pub struct Toolbox {
+    tools: Arc<[Arc<dyn Tool>]>,
+}
+
+impl Toolbox {
+    /// Sorts the tools by name.
+    pub fn new(mut tools: Vec<Arc<dyn Tool>>) -> Self {
+        tools.sort_by(|a, b| a.spec().name.cmp(&b.spec().name));
+        Self { tools: tools.into() }
+    }
+
+    /// The tool of that name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
+        let at = self.tools.binary_search_by(|tool| tool.spec().name.as_str().cmp(name)).ok()?;
+        self.tools.get(at)
+    }
+
+    /// All specs, sorted by name.
+    pub fn specs(&self) -> impl Iterator<Item = &ToolSpec> {
+        self.tools.iter().map(|tool| tool.spec())
+    }
+}
