@@ -6,6 +6,7 @@ pub mod agent;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod daemon;
 pub mod llm;
 pub mod memory;
@@ -15,5 +16,7 @@ pub mod paths;
 pub mod process;
 pub mod redact;
 pub mod server;
-pub mod start;
+mod start;
 pub mod tools;
+
+pub use start::main;

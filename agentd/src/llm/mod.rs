@@ -141,3 +141,17 @@ pub struct Usage {
     /// Sent and not found.
     pub miss: u64,
 }
+
+impl Message {
+    /// Bytes of text in it.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::System(text) | Self::User(text) => text.as_str().len(),
+            Self::Assistant { content, reasoning, tool_calls } => {
+                let calls: usize = tool_calls.iter().map(|call| call.name.len() + call.arguments.as_str().len()).sum();
+                content.as_str().len() + reasoning.as_str().len() + calls
+            }
+            Self::Tool { content, .. } => content.as_str().len(),
+        }
+    }
+}

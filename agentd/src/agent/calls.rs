@@ -1,0 +1,298 @@
+//! One step's tool calls: checked, judged, approved, run, in the order the model gave them.
+//!
+//! Calls that only read run side by side, up to [`PARALLEL`]; their results keep the order of the calls. Every call
+//! gets exactly one result, whatever happens, so that the history stays valid.
+
+use std::{sync::Arc, time::Instant};
+
+use futures_util::{StreamExt, stream};
+use proto::{Approval, Decision, ErrorKind, Event, Failure, ToolCallReport, ToolFinished, ToolStarted, Verdict};
+use serde_json::Value;
+
+use super::{
+    Agent, Ask,
+    guard::{LoopGuard, Say},
+};
+use crate::{
+    llm::{Message, ToolCall},
+    memory::session::{SessionKey, SessionLimits},
+    redact::Redacted,
+    tools::{Judgement, Tool, ToolContext, ToolOutput},
+};
+
+/// Reads at once: enough to hide their latency, few enough for two cores and a spinning disk.
+const PARALLEL: usize = 8;
+/// Characters of a failure shown to the user; the model gets the whole.
+const MESSAGE_SHOWN: usize = 160;
+
+/// What a step's calls run with.
+pub(super) struct Calls<'a> {
+    pub(super) agent: &'a Agent,
+    pub(super) ask: &'a Ask,
+    pub(super) key: &'a SessionKey,
+    pub(super) limits: SessionLimits,
+    pub(super) context: ToolContext,
+}
+
+/// What a step came to.
+#[derive(Default)]
+pub(super) struct Step {
+    /// One `Tool` message per call, in order.
+    pub(super) messages: Vec<Message>,
+    /// One report per call, in order.
+    pub(super) reports: Vec<ToolCallReport>,
+    /// Secrets replaced in results.
+    pub(super) redactions: u32,
+    /// The turn ends with this.
+    pub(super) failure: Option<Failure>,
+}
+
+/// A call that passed the checks.
+struct Ready<'a> {
+    number: u32,
+    call: &'a ToolCall,
+    tool: Arc<dyn Tool>,
+    arguments: Value,
+    judgement: Judgement,
+    warning: Option<String>,
+}
+
+enum Checked<'a> {
+    Ready(Ready<'a>),
+    Wrong(u32, &'a ToolCall, String),
+}
+
+struct Outcome {
+    output: ToolOutput,
+    verdict: Verdict,
+    failure: Option<Failure>,
+}
+
+impl Outcome {
+    fn ran(output: ToolOutput, verdict: Verdict) -> Self {
+        Self { output, verdict, failure: None }
+    }
+
+    fn not_run(text: String, verdict: Verdict, failure: Option<Failure>) -> Self {
+        Self { output: ToolOutput::error(text), verdict, failure }
+    }
+}
+
+impl Calls<'_> {
+    /// Runs the calls of one step; `first` is the number of the first call within the turn.
+    pub(super) async fn run(&self, calls: &[ToolCall], guard: &mut LoopGuard, first: u32) -> Step {
+        let mut step = Step::default();
+        let mut checked = (first..).zip(calls).map(|(number, call)| self.check(number, call, guard, &mut step.failure));
+        let checked: Vec<_> = checked.by_ref().collect();
+        let mut rest = checked.as_slice();
+        while let Some(next) = rest.first() {
+            let together = rest.iter().take_while(|c| is_plain_read(c)).count().max(1);
+            let (now, later) = rest.split_at(together);
+            rest = later;
+            if step.failure.is_some() || self.ask.cancel.is_cancelled() {
+                for one in now {
+                    self.record(&mut step, one.call(), Outcome::not_run(NOT_RUN.into(), Verdict::Denied, None));
+                }
+            } else if is_plain_read(next) {
+                let outcomes: Vec<_> = stream::iter(now.iter().map(|one| self.settle(one))).buffered(PARALLEL).collect().await;
+                for (one, outcome) in now.iter().zip(outcomes) {
+                    self.record(&mut step, one.call(), outcome);
+                }
+            } else {
+                let outcome = self.settle(next).await;
+                self.record(&mut step, next.call(), outcome);
+            }
+        }
+        step
+    }
+
+    fn check<'c>(
+        &self,
+        number: u32,
+        call: &'c ToolCall,
+        guard: &mut LoopGuard,
+        failure: &mut Option<Failure>,
+    ) -> Checked<'c> {
+        let warning = match guard.count(&call.name, call.arguments.as_str()) {
+            Say::Go => None,
+            Say::Warn(times) => Some(format!(
+                "You have made this same call {times} times in this turn. Do something else, or answer with what you have."
+            )),
+            Say::Stop(times) => {
+                let message = format!("the model called {} {times} times with the same arguments", call.name);
+                failure.get_or_insert(Failure::new(ErrorKind::Limit, message).hint("ask again in other words, or with -c to go on from here"));
+                None
+            }
+        };
+        let Some(tool) = self.agent.toolbox.get(&call.name) else {
+            return Checked::Wrong(number, call, self.unknown_tool(&call.name));
+        };
+        match parse_arguments(call.arguments.as_str()) {
+            Ok(arguments) => {
+                let judgement = tool.judge(&self.context, &arguments);
+                Checked::Ready(Ready { number, call, tool: Arc::clone(tool), arguments, judgement, warning })
+            }
+            Err(why) => Checked::Wrong(number, call, format!("The arguments of {} {why}. Send the call again.", call.name)),
+        }
+    }
+
+    fn unknown_tool(&self, name: &str) -> String {
+        let names: Vec<_> = self.agent.toolbox.specs().map(|spec| spec.name.as_str()).collect();
+        let near = names.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+        let near = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+        format!("There is no tool named {name:?}.{near} Tools: {}.", names.join(", "))
+    }
+
+    /// Runs one call, with its events around it.
+    async fn settle(&self, checked: &Checked<'_>) -> Outcome {
+        let (number, call) = (checked.number(), checked.call());
+        let summary = match checked {
+            Checked::Ready(ready) => ready.tool.summary(&ready.arguments),
+            Checked::Wrong(..) => "invalid call".to_owned(),
+        };
+        let summary = self.ask.redactor.text(&summary).to_string();
+        let started = ToolStarted { call: number, name: call.name.clone(), summary: summary.clone() };
+        self.ask.events.send(Event::ToolStarted(started)).await;
+        let start = Instant::now();
+        let outcome = match checked {
+            Checked::Ready(ready) => self.judge_and_run(ready, &summary).await,
+            Checked::Wrong(_, _, why) => Outcome::not_run(why.clone(), Verdict::Allow, None),
+        };
+        let message = if outcome.output.ok { String::new() } else { first_line(&outcome.output.text) };
+        let finished = ToolFinished {
+            call: number,
+            name: call.name.clone(),
+            ok: outcome.output.ok,
+            elapsed_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            message: self.ask.redactor.text(&message).to_string(),
+        };
+        tracing::info!(tool = %call.name, ok = finished.ok, ms = finished.elapsed_ms, "tool call");
+        self.ask.events.send(Event::ToolFinished(finished)).await;
+        outcome
+    }
+
+    async fn judge_and_run(&self, ready: &Ready<'_>, summary: &str) -> Outcome {
+        let verdict = match &ready.judgement {
+            Judgement::Allow => Verdict::Allow,
+            Judgement::Deny { reason } => {
+                return Outcome::not_run(format!("Refused: {reason}"), Verdict::Denied, None);
+            }
+            Judgement::Ask { reason, key } => match self.approve(ready, summary, reason, key).await {
+                Ok(()) => Verdict::Approved,
+                Err(outcome) => return outcome,
+            },
+        };
+        let mut output = ready.tool.call(&self.context, ready.arguments.clone()).await;
+        if let Some(warning) = &ready.warning {
+            output.text = format!("{}\n\n[{warning}]", output.text);
+        }
+        Outcome::ran(output, verdict)
+    }
+
+    async fn approve(&self, ready: &Ready<'_>, summary: &str, reason: &str, key: &str) -> Result<(), Outcome> {
+        if self.agent.sessions.is_approved(self.key, key) {
+            return Ok(());
+        }
+        let name = &ready.call.name;
+        if !self.ask.request.interactive {
+            let failure = Failure::new(ErrorKind::Refused, format!("{name} ({summary}) needs your approval: {reason}"))
+                .hint("ask in a terminal, where you can approve it; nothing was changed by this call");
+            let text = format!("Refused: {reason}, and nobody is there to approve it.");
+            return Err(Outcome::not_run(text, Verdict::Denied, Some(failure)));
+        }
+        let mut pending = self.agent.approvals.open(self.ask.uid);
+        let approval = Approval {
+            approval: pending.number,
+            name: name.clone(),
+            summary: summary.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.ask.events.send(Event::Approval(approval)).await;
+        let word = tokio::select! {
+            word = pending.word() => word,
+            () = self.ask.cancel.cancelled() => None,
+        };
+        match word {
+            Some(Decision::Once) => Ok(()),
+            Some(Decision::Session) => {
+                self.agent.sessions.approve(self.key, key);
+                Ok(())
+            }
+            Some(Decision::No) => {
+                Err(Outcome::not_run("The user declined this call.".into(), Verdict::Declined, None))
+            }
+            None => {
+                let failure = Failure::new(ErrorKind::Timeout, format!("nobody answered whether {name} may run"));
+                Err(Outcome::not_run("The user did not answer.".into(), Verdict::Denied, Some(failure)))
+            }
+        }
+    }
+
+    fn record(&self, step: &mut Step, call: &ToolCall, outcome: Outcome) {
+        let Outcome { output, verdict, failure } = outcome;
+        let (mut content, redactions) = self.ask.redactor.text_counted(&output.text);
+        if content.as_str().trim().is_empty() {
+            content = Redacted::from_static("(no output)");
+        }
+        step.redactions += redactions;
+        step.messages.push(Message::Tool { call_id: call.id.clone(), content });
+        step.reports.push(ToolCallReport { name: call.name.clone(), verdict, ok: output.ok });
+        if !self.ask.request.ephemeral {
+            self.agent.sessions.touch_files(self.key, self.limits, &output.files);
+        }
+        if step.failure.is_none() {
+            step.failure = failure;
+        }
+    }
+}
+
+/// What a call gets that was not run because the turn is over.
+const NOT_RUN: &str = "Not run: the turn ended before this call.";
+
+impl<'a> Checked<'a> {
+    fn call(&self) -> &'a ToolCall {
+        match self {
+            Self::Ready(ready) => ready.call,
+            Self::Wrong(_, call, _) => call,
+        }
+    }
+
+    fn number(&self) -> u32 {
+        match self {
+            Self::Ready(ready) => ready.number,
+            Self::Wrong(number, ..) => *number,
+        }
+    }
+}
+
+fn is_plain_read(checked: &Checked<'_>) -> bool {
+    matches!(checked, Checked::Ready(r) if r.tool.spec().read_only && r.judgement == Judgement::Allow)
+}
+
+/// The arguments as an object; blank text is no arguments.
+fn parse_arguments(text: &str) -> Result<Value, String> {
+    if text.trim().is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err("are not a JSON object".into()),
+        Err(e) => Err(format!("are not valid JSON: {e}")),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(MESSAGE_SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_an_object_or_an_error_that_says_why() {
+        assert!(parse_arguments("").unwrap().as_object().unwrap().is_empty());
+        assert_eq!(parse_arguments("[1]").unwrap_err(), "are not a JSON object");
+        assert!(parse_arguments("{\"path\":").unwrap_err().starts_with("are not valid JSON"));
+    }
+}

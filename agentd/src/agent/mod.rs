@@ -1,0 +1,124 @@
+//! The turn: question -> model -> tools -> answer.
+//!
+//! Owns the tool loop, approvals, the loop guard and what is kept of a turn. Refuses to keep a history that could not
+//! be replayed: an assistant message with tool calls enters it only together with one result per call. A turn ends by
+//! an answer, a failure or cancellation, never by ending the process.
+
+mod approvals;
+mod calls;
+mod guard;
+mod offline;
+mod run;
+mod turn;
+
+use std::sync::Arc;
+
+use proto::{AskRequest, Body, Event, RequestId, ServerMessage};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use approvals::Approvals;
+pub use turn::answer;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    context::SYSTEM_PROMPT,
+    llm::ToolDefinition,
+    memory::session::Sessions,
+    offline::Offline,
+    redact::Redactor,
+    tools::{Toolbox, builtin},
+};
+
+/// What every turn of the daemon shares.
+pub struct Agent {
+    /// All tools.
+    pub toolbox: Toolbox,
+    /// The same as the provider is told about them: frozen and sorted, part of the prompt prefix.
+    pub definitions: Arc<[ToolDefinition]>,
+    /// Session memory.
+    pub sessions: Arc<Sessions>,
+    /// Calls that wait for a user.
+    pub approvals: Approvals,
+    /// The search that answers without a model.
+    pub offline: Arc<Offline>,
+    /// Wall clock: prices and ages.
+    pub clock: Arc<dyn Clock>,
+    /// Directory of the global AGENTS.md.
+    pub config_dir: Option<std::path::PathBuf>,
+}
+
+impl Agent {
+    /// An agent with the built-in tools.
+    pub fn new(clock: Arc<dyn Clock>, config_dir: Option<std::path::PathBuf>) -> Self {
+        let toolbox = Toolbox::new(builtin::toolbox());
+        let definitions = toolbox
+            .specs()
+            .map(|spec| ToolDefinition {
+                name: spec.name.clone(),
+                description: spec.description.clone(),
+                parameters: spec.parameters.clone(),
+            })
+            .collect();
+        Self {
+            toolbox,
+            definitions,
+            sessions: Arc::new(Sessions::new(Arc::clone(&clock))),
+            approvals: Approvals::default(),
+            offline: Arc::default(),
+            clock,
+            config_dir,
+        }
+    }
+
+    /// The frozen part of every request: system prompt and tool list.
+    pub fn prefix(&self) -> (&'static str, &[ToolDefinition]) {
+        (SYSTEM_PROMPT, &self.definitions)
+    }
+}
+
+/// One question on its way.
+pub struct Ask {
+    /// Who asks.
+    pub uid: u32,
+    /// What.
+    pub request: AskRequest,
+    /// Id of the turn.
+    pub turn: String,
+    /// Where events go.
+    pub events: Events,
+    /// Ends the turn.
+    pub cancel: CancellationToken,
+    /// The configuration at the start of the turn.
+    pub config: Arc<Config>,
+    /// The choke point.
+    pub redactor: Redactor,
+}
+
+/// The way back to the asker. Sending never fails: when nobody listens any more, the turn's token says so.
+#[derive(Clone)]
+pub struct Events {
+    id: RequestId,
+    to: mpsc::Sender<ServerMessage>,
+}
+
+impl Events {
+    /// Events under the id of a request.
+    pub fn new(id: RequestId, to: mpsc::Sender<ServerMessage>) -> Self {
+        Self { id, to }
+    }
+
+    /// Sends one; waits while the client is slow, which the connection's write deadline bounds.
+    pub async fn send(&self, event: Event) {
+        let message = ServerMessage { id: self.id.clone(), body: Body::Event(event) };
+        if self.to.send(message).await.is_err() {
+            tracing::debug!("an event for a client that left");
+        }
+    }
+
+    /// Sends a notice.
+    pub async fn notice(&self, message: impl Into<String>) {
+        self.send(Event::Notice(proto::Notice { message: message.into() })).await;
+    }
+}

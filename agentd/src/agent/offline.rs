@@ -1,0 +1,55 @@
+//! The answer without a model: what the project's files say, honestly headed.
+
+use std::{sync::Arc, time::Duration};
+
+use proto::{Answer, Delta, ErrorKind, Event, Failure, Source, Started};
+
+use super::{
+    Agent, Ask,
+    turn::{Place, cancelled},
+};
+use crate::memory::session::{Conversation, SessionKey};
+
+/// How long the search may take. A few milliseconds on an ordinary project; a huge one gets what was found by then.
+const SEARCH_DEADLINE: Duration = Duration::from_secs(5);
+
+pub(super) async fn answer(
+    agent: &Agent,
+    ask: &Ask,
+    place: &Place,
+    key: &SessionKey,
+    conversation: &Conversation,
+    reason: &str,
+) -> Result<Answer, Failure> {
+    let Some(project) = &place.project else {
+        let message = format!("no model ({reason}), and no project here to search");
+        return Err(Failure::new(ErrorKind::Failure, message).hint("set DEEPSEEK_API_KEY and run agentctl daemon restart, or ask inside a project"));
+    };
+    let started = Started {
+        turn: ask.turn.clone(),
+        session: key.name.clone(),
+        conversation: conversation.id.clone(),
+        model: String::new(),
+        project: project.root.display().to_string(),
+    };
+    ask.events.send(Event::Started(started)).await;
+    let (offline, root) = (Arc::clone(&agent.offline), project.root.clone());
+    let (question, reason) = (ask.request.prompt.clone(), reason.to_owned());
+    let search = tokio::task::spawn_blocking(move || offline.answer(&root, &question, &reason, SEARCH_DEADLINE));
+    let found = tokio::select! {
+        found = search => found.map_err(|_| Failure::new(ErrorKind::Internal, "the search failed inside the daemon"))?,
+        () = ask.cancel.cancelled() => return Err(cancelled()),
+    };
+    let (text, redactions) = ask.redactor.text_counted(&found.text);
+    ask.events.send(Event::Text(Delta { delta: text.to_string() })).await;
+    if !ask.request.ephemeral {
+        agent.sessions.touch_files(key, place.session_limits(), &found.files);
+    }
+    Ok(Answer {
+        answer: text.to_string(),
+        source: Source::Offline,
+        cost_usd: Some(0.0),
+        redactions,
+        ..Answer::default()
+    })
+}

@@ -1,0 +1,297 @@
+//! The tool loop of one turn: model, tools, model … until an answer.
+//!
+//! The history it works on is a copy that is valid for replay after every step; whatever ends the turn, the steps
+//! that were whole are kept, so that `-c` can go on from there.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use proto::{Answer, Delta as Piece, ErrorKind, Event, Failure, Retry, Source, Started, TextEnd, ToolCallReport};
+use tokio::sync::mpsc;
+
+use super::{
+    Agent, Ask,
+    calls::Calls,
+    guard::LoopGuard,
+    turn::{Place, cancelled},
+};
+use crate::{
+    context::{self, SYSTEM_PROMPT},
+    llm::{ChatRequest, Completion, Delta, Finish, Message, Provider, RawToolCall, ToolCall, Usage},
+    memory::session::{Conversation, SessionKey},
+    redact::Redacted,
+    tools::{ToolContext, ToolLimits},
+};
+
+/// Deltas that may wait for a slow client before the provider's stream is read no further.
+const DELTA_QUEUE: usize = 64;
+/// How often a reply that the output limit cut is asked to go on.
+const CONTINUATIONS: u32 = 3;
+const GO_ON: &str = "Your reply was cut at the output limit. Go on exactly where it stopped, without repeating anything.";
+
+/// A turn in progress.
+pub(super) struct Run<'a> {
+    agent: &'a Agent,
+    ask: &'a Ask,
+    place: &'a Place,
+    key: &'a SessionKey,
+    conversation: &'a Conversation,
+    provider: &'a Provider,
+    model: String,
+    messages: Vec<Message>,
+    guard: LoopGuard,
+    turns: u32,
+    usage: Usage,
+    /// `None` once a call had no price or no token count: an unknown price is unknown, not zero.
+    cost: Option<f64>,
+    reports: Vec<ToolCallReport>,
+    pub(super) redactions: u32,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        agent: &'a Agent,
+        ask: &'a Ask,
+        place: &'a Place,
+        key: &'a SessionKey,
+        conversation: &'a Conversation,
+        provider: &'a Provider,
+    ) -> Self {
+        let model = match ask.request.model.as_str() {
+            "" => provider.default_model().to_owned(),
+            model => model.to_owned(),
+        };
+        Self {
+            agent,
+            ask,
+            place,
+            key,
+            conversation,
+            provider,
+            model,
+            messages: conversation.messages(),
+            guard: LoopGuard::default(),
+            turns: 0,
+            usage: Usage::default(),
+            cost: Some(0.0),
+            reports: Vec::new(),
+            redactions: 0,
+        }
+    }
+
+    /// Runs the turn and keeps what is whole of it.
+    pub(super) async fn answer(mut self, question: Redacted) -> Result<Answer, Failure> {
+        self.started().await;
+        let before = self.messages.len();
+        self.open();
+        let opened = self.messages.len();
+        let result = self.steps().await;
+        let text = result.as_deref().unwrap_or_default();
+        if result.is_ok() || self.messages.len() > opened {
+            let kept = self.ask.redactor.text(text);
+            self.conversation.commit(std::mem::take(&mut self.messages), question, kept, self.agent.clock.now());
+        } else {
+            self.messages.truncate(before);
+        }
+        let answer = result?;
+        Ok(Answer {
+            answer,
+            source: Source::Model,
+            model: self.model,
+            usage: proto::Usage {
+                prompt_tokens: self.usage.prompt,
+                completion_tokens: self.usage.completion,
+                cache_hit_tokens: self.usage.hit,
+                cache_miss_tokens: self.usage.miss,
+            },
+            cost_usd: self.cost,
+            turns: self.turns,
+            tool_calls: self.reports,
+            redactions: self.redactions,
+            ..Answer::default()
+        })
+    }
+
+    async fn started(&self) {
+        let started = Started {
+            turn: self.ask.turn.clone(),
+            session: self.key.name.clone(),
+            conversation: self.conversation.id.clone(),
+            model: self.model.clone(),
+            project: self.place.project.as_ref().map(|p| p.root.display().to_string()).unwrap_or_default(),
+        };
+        self.ask.events.send(Event::Started(started)).await;
+        for cut in &self.place.instructions.cut {
+            self.ask.events.notice(format!("{cut} is longer than the instructions' budget and was cut")).await;
+        }
+    }
+
+    /// Puts the question at the end of the history; a new conversation begins with the frozen prompt.
+    fn open(&mut self) {
+        let request = &self.ask.request;
+        let text = if self.messages.is_empty() {
+            self.messages.push(Message::System(Redacted::from_static(SYSTEM_PROMPT)));
+            let root = self.place.project.as_ref().map(|project| project.root.as_path());
+            let instructions = &self.place.instructions;
+            context::first_message(root, &self.place.cwd, instructions, &request.attachments, &request.prompt)
+        } else {
+            context::follow_up(&request.attachments, &request.prompt)
+        };
+        let (text, redactions) = self.ask.redactor.text_counted(&text);
+        self.redactions += redactions;
+        self.messages.push(Message::User(text));
+    }
+
+    async fn steps(&mut self) -> Result<String, Failure> {
+        let max_turns = match self.ask.request.max_turns {
+            0 => self.place.config.limits.max_turns,
+            asked => asked.min(self.place.config.limits.max_turns),
+        };
+        let mut whole = String::new();
+        let mut continuations = 0;
+        while self.turns < max_turns {
+            let completion = self.call_model().await?;
+            match completion.finish {
+                Finish::Stop => {
+                    whole.push_str(&completion.text);
+                    self.push_assistant(&completion, Vec::new());
+                    return Ok(whole);
+                }
+                Finish::Length if completion.tool_calls.is_empty() => {
+                    if continuations == CONTINUATIONS {
+                        return Err(cut_off());
+                    }
+                    continuations += 1;
+                    whole.push_str(&completion.text);
+                    self.push_assistant(&completion, Vec::new());
+                    self.messages.push(Message::User(Redacted::from_static(GO_ON)));
+                }
+                // Cut inside a call's arguments: they do not parse, and the model is told so.
+                Finish::ToolCalls | Finish::Length => {
+                    whole.clear();
+                    self.run_tools(&completion).await?;
+                }
+            }
+        }
+        let message = format!("no answer after {max_turns} model calls");
+        Err(Failure::new(ErrorKind::Limit, message)
+            .hint("raise --max-turns or limits.max_turns; -c goes on from what was found"))
+    }
+
+    async fn call_model(&mut self) -> Result<Completion, Failure> {
+        self.turns += 1;
+        let timeout = match self.ask.request.timeout_ms {
+            0 => self.place.config.provider.idle_timeout,
+            asked => Duration::from_millis(asked),
+        };
+        let request = ChatRequest {
+            model: self.model.clone(),
+            messages: self.messages.clone(),
+            tools: Arc::clone(&self.agent.definitions),
+            idle_timeout: timeout,
+        };
+        let at = self.agent.clock.now();
+        let completion = self.relay(&request).await?;
+        self.cost = match (self.cost, completion.usage) {
+            (Some(cost), Some(usage)) => self.provider.cost(&self.model, usage, at).map(|more| cost + more),
+            _ => None,
+        };
+        if let Some(usage) = completion.usage {
+            self.usage.prompt += usage.prompt;
+            self.usage.completion += usage.completion;
+            self.usage.hit += usage.hit;
+            self.usage.miss += usage.miss;
+        }
+        Ok(completion)
+    }
+
+    /// Calls the model and passes its pieces on as they come.
+    async fn relay(&self, request: &ChatRequest) -> Result<Completion, Failure> {
+        let (to, mut deltas) = mpsc::channel(DELTA_QUEUE);
+        let mut chat = pin!(self.provider.chat(request, &to, &self.ask.cancel));
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(delta) = deltas.recv() => self.pass_on(delta).await,
+                result = &mut chat => break result,
+            }
+        };
+        while let Ok(delta) = deltas.try_recv() {
+            self.pass_on(delta).await;
+        }
+        result.map_err(Failure::from)
+    }
+
+    async fn pass_on(&self, delta: Delta) {
+        let event = match delta {
+            Delta::Text(delta) => Event::Text(Piece { delta }),
+            Delta::Reasoning(_) if !self.ask.request.reasoning => return,
+            Delta::Reasoning(delta) => Event::Reasoning(Piece { delta }),
+            Delta::Void => Event::TextEnd(TextEnd { void: true }),
+            Delta::Retry { attempt, wait, reason } => Event::Retry(Retry {
+                attempt,
+                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                reason: self.ask.redactor.text(&reason).to_string(),
+            }),
+        };
+        self.ask.events.send(event).await;
+    }
+
+    fn push_assistant(&mut self, completion: &Completion, tool_calls: Vec<ToolCall>) {
+        self.messages.push(Message::Assistant {
+            content: self.ask.redactor.text(&completion.text),
+            reasoning: self.ask.redactor.text(&completion.reasoning),
+            tool_calls,
+        });
+    }
+
+    async fn run_tools(&mut self, completion: &Completion) -> Result<(), Failure> {
+        if !completion.text.is_empty() {
+            self.ask.events.send(Event::TextEnd(TextEnd { void: false })).await;
+        }
+        let calls = self.adopt(&completion.tool_calls);
+        let limits = &self.place.config;
+        let runner = Calls {
+            agent: self.agent,
+            ask: self.ask,
+            key: self.key,
+            limits: self.place.session_limits(),
+            context: ToolContext {
+                project: self.place.project.clone(),
+                cancel: self.ask.cancel.child_token(),
+                limits: ToolLimits {
+                    command_timeout: limits.exec.command_timeout,
+                    output_cap: limits.exec.output_cap,
+                    result_cap: limits.limits.result_cap,
+                },
+                seen: Arc::clone(&self.conversation.seen),
+            },
+        };
+        let first = u32::try_from(self.reports.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let step = runner.run(&calls, &mut self.guard, first).await;
+        self.push_assistant(completion, calls);
+        self.messages.extend(step.messages);
+        self.reports.extend(step.reports);
+        self.redactions += step.redactions;
+        match step.failure {
+            _ if self.ask.cancel.is_cancelled() => Err(cancelled()),
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// The model's calls as they go into the history: every id present and unique, or results could not be paired.
+    fn adopt(&self, raw: &[RawToolCall]) -> Vec<ToolCall> {
+        let mut calls: Vec<ToolCall> = Vec::with_capacity(raw.len());
+        for (index, call) in raw.iter().enumerate() {
+            let usable = !call.id.is_empty() && calls.iter().all(|known| known.id != call.id);
+            let id = if usable { call.id.clone() } else { format!("call_{}_{index}", self.turns) };
+            calls.push(ToolCall { id, name: call.name.clone(), arguments: self.ask.redactor.text(&call.arguments) });
+        }
+        calls
+    }
+}
+
+fn cut_off() -> Failure {
+    let message = format!("the reply was cut at the output limit {} times", CONTINUATIONS + 1);
+    Failure::new(ErrorKind::Limit, message).hint("ask for less at once, or raise provider.max_tokens")
+}

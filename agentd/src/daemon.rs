@@ -1,0 +1,278 @@
+//! The running daemon: what all connections share, and its life from ready to stopped.
+//!
+//! Stop order: no new turns, drain, cancel turns, close connections, end children, unlink the socket, unlock. A
+//! second signal skips the rest.
+
+mod signals;
+pub(crate) mod watch;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use proto::{
+    ErrorKind, Fact, Failure, ModelInfo, ModelsReport, PROTOCOL_MAJOR, PROTOCOL_MINOR, ReloadReport, StatusReport,
+    StopReport, StopRequest,
+    endpoint::Endpoint,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    agent::Agent,
+    clock::{Clock, SystemClock},
+    config::{Config, Loaded},
+    llm::{self, Choice},
+    observe::LogGuard,
+    process,
+    redact::Redactor,
+    server::{Turns, accept, listen::Bound},
+};
+
+/// How long turns may take to notice their cancellation at stop. Tools end their commands within 2 s of TERM.
+const CANCEL_DEADLINE: Duration = Duration::from_secs(3);
+/// How long connections may take to flush their last replies at stop.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Reads the configuration again, from the same places as at start.
+pub type Reloader = Box<dyn Fn() -> Result<Loaded, String> + Send + Sync>;
+
+/// What all connections share.
+pub struct Daemon {
+    /// The agent.
+    pub agent: Agent,
+    /// Running turns.
+    pub turns: Arc<Turns>,
+    endpoint: Endpoint,
+    socket: PathBuf,
+    loaded: RwLock<Arc<Loaded>>,
+    reloader: Reloader,
+    provider: tokio::sync::Mutex<Option<Choice>>,
+    redactor: RwLock<Redactor>,
+    log: LogGuard,
+    started: Instant,
+    connections: AtomicI64,
+    warnings: Vec<String>,
+    draining: CancellationToken,
+    closing: CancellationToken,
+}
+
+/// What the daemon is made of at start.
+pub struct Parts {
+    /// State directory and socket rules.
+    pub endpoint: Endpoint,
+    /// The socket it listens on.
+    pub socket: PathBuf,
+    /// The checked configuration.
+    pub loaded: Loaded,
+    /// Reads it again.
+    pub reloader: Reloader,
+    /// The log.
+    pub log: LogGuard,
+    /// What was not as it should be at start.
+    pub warnings: Vec<String>,
+    /// Directory of the global AGENTS.md.
+    pub config_dir: Option<PathBuf>,
+}
+
+impl Daemon {
+    /// A daemon that is about to be ready.
+    pub fn new(parts: Parts) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let daemon = Self {
+            agent: Agent::new(clock, parts.config_dir),
+            turns: Arc::default(),
+            endpoint: parts.endpoint,
+            socket: parts.socket,
+            loaded: RwLock::new(Arc::new(parts.loaded)),
+            reloader: parts.reloader,
+            provider: tokio::sync::Mutex::default(),
+            redactor: RwLock::default(),
+            log: parts.log,
+            started: Instant::now(),
+            connections: AtomicI64::new(0),
+            warnings: parts.warnings,
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+        };
+        daemon.set_redactor(Redactor::new(Redactor::environment_secrets()));
+        daemon
+    }
+
+    /// The configuration now.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.loaded().config)
+    }
+
+    fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The choke point before disk, log and wire.
+    pub fn redactor(&self) -> Redactor {
+        self.redactor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_redactor(&self, redactor: Redactor) {
+        self.log.set_redactor(redactor.clone());
+        *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
+    }
+
+    /// True once the daemon takes no new turns.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// Cancelled when connections have to end.
+    pub fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    /// Notes that a connection opened or ended.
+    pub fn count_connection(&self, change: i64) {
+        self.connections.fetch_add(change, Ordering::Relaxed);
+    }
+
+    /// The model that answers now; an offline choice is looked at again for every question.
+    ///
+    /// # Errors
+    /// When the configuration names a provider that cannot be used.
+    pub async fn provider(&self) -> Result<Choice, Failure> {
+        let mut known = self.provider.lock().await;
+        if let Some(choice @ Choice::Online(_)) = &*known {
+            return Ok(choice.clone());
+        }
+        let choice = llm::choose(&self.config().provider).await?;
+        if let Choice::Online(provider) = &choice {
+            let key = provider.secrets();
+            self.set_redactor(Redactor::new(Redactor::environment_secrets().into_iter().chain(key)));
+        }
+        *known = Some(choice.clone());
+        Ok(choice)
+    }
+
+    /// The report of `status`.
+    pub fn status(&self) -> StatusReport {
+        let loaded = self.loaded();
+        let fact = |name: &str, value: String| Fact { name: name.into(), value };
+        let (provider, model) = match self.provider.try_lock().ok().and_then(|known| known.clone()) {
+            Some(Choice::Online(provider)) => (provider.endpoint().to_owned(), provider.default_model().to_owned()),
+            Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
+            None => ("not asked yet".to_owned(), String::new()),
+        };
+        let config = loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+        StatusReport {
+            version: proto::VERSION.into(),
+            protocol: format!("{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"),
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs(),
+            socket: self.socket.display().to_string(),
+            state_dir: self.endpoint.state_dir.display().to_string(),
+            draining: self.is_draining(),
+            connections: u32::try_from(self.connections.load(Ordering::Relaxed)).unwrap_or(0),
+            turns: u32::try_from(self.turns.count()).unwrap_or(u32::MAX),
+            facts: vec![
+                fact("provider", provider),
+                fact("model", model),
+                fact("config", config),
+                fact("redaction", "known values".into()),
+                fact("sandbox", "none; writes and commands outside the read-only list ask".into()),
+            ],
+            warnings: self.warnings.clone(),
+        }
+    }
+
+    /// Begins to stop; the reply leaves before connections close.
+    ///
+    /// # Errors
+    /// `refused` when turns run and only an idle daemon was to stop.
+    pub fn request_stop(&self, stop: &StopRequest) -> Result<StopReport, Failure> {
+        let turns = self.turns.count();
+        if stop.if_idle && turns > 0 {
+            let message = format!("{turns} turns are running");
+            return Err(Failure::new(ErrorKind::Refused, message).hint("wait for them, or stop without --if-idle"));
+        }
+        self.draining.cancel();
+        Ok(StopReport { pid: std::process::id(), turns: u32::try_from(turns).unwrap_or(u32::MAX) })
+    }
+
+    /// Reads the configuration again and swaps it in, or keeps the old one.
+    ///
+    /// # Errors
+    /// `usage` with all faults.
+    pub async fn reload(&self) -> Result<ReloadReport, Failure> {
+        let new = (self.reloader)().map_err(|faults| {
+            tracing::error!("reload refused, the old configuration stays");
+            Failure::new(ErrorKind::Usage, faults).hint("the old configuration stays in force")
+        })?;
+        let diff = self.loaded().diff(&new);
+        self.log.set_level(&new.config.log.level);
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        *self.provider.lock().await = None;
+        tracing::info!(changed = diff.changed.len(), "configuration reloaded");
+        Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart_needed })
+    }
+
+    /// What the provider offers.
+    ///
+    /// # Errors
+    /// The provider's failure.
+    pub async fn models(&self) -> Result<ModelsReport, Failure> {
+        let Choice::Online(provider) = self.provider().await? else {
+            return Ok(ModelsReport { provider: "offline".into(), ..ModelsReport::default() });
+        };
+        let now = self.agent.clock.now();
+        let ids = provider.models().await?;
+        let models = ids.into_iter().map(|id| ModelInfo { price: provider.price(&id, now), id }).collect();
+        Ok(ModelsReport { provider: provider.endpoint().into(), current: provider.default_model().into(), models })
+    }
+}
+
+/// Runs the daemon until it is told to stop. `ready` is called once it accepts.
+///
+/// # Errors
+/// When the listener breaks or signals cannot be received.
+pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io::Result<()> {
+    let mut signals = signals::Signals::new()?;
+    let Bound { listener, path: _, file } = bound;
+    let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
+    let background = watch::start(&daemon);
+    ready();
+    tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
+    let broken = tokio::select! {
+        () = signals.wait_for_stop(&daemon) => None,
+        () = daemon.draining.cancelled() => None,
+        ended = &mut accepting => Some(ended.map_err(io::Error::other).and_then(|result| result)),
+    };
+    watch::notify_stopping();
+    let again = signals.wait_for_second();
+    tokio::select! {
+        () = drain(&daemon) => {}
+        () = again => tracing::warn!("second signal: leaving at once"),
+    }
+    background.cancel();
+    daemon.closing.cancel();
+    if broken.is_none() {
+        let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;
+    }
+    process::kill_all_strays().await;
+    drop(file);
+    tracing::info!("stopped");
+    broken.unwrap_or(Ok(()))
+}
+
+/// Lets running turns end, then cancels them.
+async fn drain(daemon: &Daemon) {
+    daemon.draining.cancel();
+    let patience = daemon.config().server.drain_timeout;
+    if tokio::time::timeout(patience, daemon.turns.idle()).await.is_err() {
+        tracing::warn!(turns = daemon.turns.count(), "drain time is over, turns are cancelled");
+        daemon.turns.cancel_all();
+        let _ = tokio::time::timeout(CANCEL_DEADLINE, daemon.turns.idle()).await;
+    }
+}

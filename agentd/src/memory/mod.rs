@@ -1,0 +1,6 @@
+//! Memory: what the daemon knows beyond one question.
+//!
+//! Today that is the [`session`] memory, which lives in RAM and is never written to disk. The persistent store,
+//! cached answers and preferences go beside it.
+
+pub mod session;

@@ -1,0 +1,390 @@
+//! Session memory: the last conversations, the last files and the current task of each session, in RAM only.
+//!
+//! A session belongs to one user id, one project root and one name; every shell that names the three sees the same
+//! one. Nothing here is visible to another uid. Everything is bounded: conversations and files by the
+//! configuration, a conversation by [`CONVERSATION_MAX`], sessions by [`SESSIONS_MAX`] (the longest unused goes).
+//!
+//! A conversation's history only grows, and only by messages that are valid for replay: each tool call in it is
+//! answered. A turn works on a copy and commits what is whole.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use proto::{ConversationView, Exchange, SessionDetail, SessionSummary};
+
+use crate::{
+    clock::{Clock, seconds_since},
+    llm::Message,
+    redact::Redacted,
+};
+
+/// Most bytes of one conversation's history: about a million tokens, more than any model reads.
+pub const CONVERSATION_MAX: usize = 4 * 1024 * 1024;
+/// Most sessions in memory. Names are free to choose; a script that invents one per run must not fill the memory.
+pub const SESSIONS_MAX: usize = 256;
+/// Name of the session when none is given.
+pub const DEFAULT_SESSION: &str = "default";
+/// Longest session name in bytes.
+pub const SESSION_NAME_MAX: usize = 64;
+/// Characters of the last question shown in a list.
+const QUESTION_SHOWN: usize = 80;
+
+/// Whose session, where, which.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionKey {
+    /// Owner.
+    pub uid: u32,
+    /// Project root; the asker's directory when there is no project.
+    pub project: PathBuf,
+    /// Name.
+    pub name: String,
+}
+
+/// Bounds of one session, from `[memory]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Conversations kept.
+    pub conversations: usize,
+    /// Files kept.
+    pub files: usize,
+}
+
+/// One conversation. Shared by the session and by the turn that runs in it.
+#[derive(Debug)]
+pub struct Conversation {
+    /// Its id.
+    pub id: String,
+    /// Held by the one turn that runs in it; a second turn waits.
+    pub turn: tokio::sync::Mutex<()>,
+    /// Files the model has read in it; an edit needs a read before it.
+    pub seen: Arc<Mutex<HashSet<PathBuf>>>,
+    state: Mutex<ConversationState>,
+}
+
+#[derive(Debug)]
+struct ConversationState {
+    messages: Vec<Message>,
+    exchanges: Vec<(Redacted, Redacted)>,
+    used: SystemTime,
+}
+
+impl Conversation {
+    fn new(id: String, now: SystemTime) -> Self {
+        let state = ConversationState { messages: Vec::new(), exchanges: Vec::new(), used: now };
+        Self { id, turn: tokio::sync::Mutex::default(), seen: Arc::default(), state: Mutex::new(state) }
+    }
+
+    /// A copy of the history; messages are cheap to clone.
+    pub fn messages(&self) -> Vec<Message> {
+        lock(&self.state).messages.clone()
+    }
+
+    /// Replaces the history by a longer one that begins with it, and notes the exchange.
+    pub fn commit(&self, messages: Vec<Message>, question: Redacted, answer: Redacted, now: SystemTime) {
+        let mut state = lock(&self.state);
+        debug_assert!(messages.starts_with(&state.messages), "a history only grows");
+        state.messages = messages;
+        state.exchanges.push((question, answer));
+        state.used = now;
+    }
+
+    /// Bytes of text in the history.
+    pub fn size(&self) -> usize {
+        lock(&self.state).messages.iter().map(Message::size).sum()
+    }
+
+    fn view(&self, clock: &dyn Clock) -> ConversationView {
+        let state = lock(&self.state);
+        let exchanges = state
+            .exchanges
+            .iter()
+            .map(|(question, answer)| Exchange { question: question.to_string(), answer: answer.to_string() })
+            .collect();
+        ConversationView { id: self.id.clone(), age_s: seconds_since(clock, state.used), exchanges }
+    }
+}
+
+#[derive(Debug)]
+struct Session {
+    conversations: VecDeque<Arc<Conversation>>,
+    files: VecDeque<PathBuf>,
+    tasks: BTreeMap<String, String>,
+    approved: HashSet<String>,
+    used: SystemTime,
+    last_question: String,
+}
+
+impl Session {
+    fn new(now: SystemTime) -> Self {
+        Self {
+            conversations: VecDeque::new(),
+            files: VecDeque::new(),
+            tasks: BTreeMap::new(),
+            approved: HashSet::new(),
+            used: now,
+            last_question: String::new(),
+        }
+    }
+}
+
+/// All sessions of the daemon.
+pub struct Sessions {
+    clock: Arc<dyn Clock>,
+    sessions: Mutex<HashMap<SessionKey, Session>>,
+}
+
+impl Sessions {
+    /// No sessions yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, sessions: Mutex::default() }
+    }
+
+    /// A new conversation of the session; the oldest one goes when there are too many.
+    pub fn start_conversation(&self, key: &SessionKey, limits: SessionLimits) -> Arc<Conversation> {
+        let conversation = self.detached_conversation();
+        self.with(key, |session| {
+            session.conversations.push_back(Arc::clone(&conversation));
+            while session.conversations.len() > limits.conversations.max(1) {
+                session.conversations.pop_front();
+            }
+        });
+        conversation
+    }
+
+    /// A conversation that no session remembers.
+    pub fn detached_conversation(&self) -> Arc<Conversation> {
+        Arc::new(Conversation::new(uuid::Uuid::now_v7().to_string(), self.clock.now()))
+    }
+
+    /// The session's last conversation that holds something; `None` when there is none.
+    pub fn last_conversation(&self, key: &SessionKey) -> Option<Arc<Conversation>> {
+        let sessions = lock(&self.sessions);
+        let conversations = &sessions.get(key)?.conversations;
+        conversations.iter().rev().find(|c| !lock(&c.state).messages.is_empty()).map(Arc::clone)
+    }
+
+    /// Notes files the session touched, newest first, each once.
+    pub fn touch_files(&self, key: &SessionKey, limits: SessionLimits, files: &[PathBuf]) {
+        if files.is_empty() {
+            return;
+        }
+        self.with(key, |session| {
+            for file in files {
+                session.files.retain(|known| known != file);
+                session.files.push_front(file.clone());
+            }
+            session.files.truncate(limits.files);
+        });
+    }
+
+    /// Shows `task` as the session's current task until the guard is dropped.
+    pub fn begin_task(self: &Arc<Self>, key: &SessionKey, turn: &str, question: &Redacted) -> TaskGuard {
+        let shown: String = question.as_str().chars().take(QUESTION_SHOWN).collect();
+        self.with(key, |session| {
+            session.last_question.clone_from(&shown);
+            session.tasks.insert(turn.to_owned(), shown);
+        });
+        TaskGuard { sessions: Arc::clone(self), key: key.clone(), turn: turn.to_owned() }
+    }
+
+    /// True when the user has allowed calls of this key for the session.
+    pub fn is_approved(&self, key: &SessionKey, call: &str) -> bool {
+        lock(&self.sessions).get(key).is_some_and(|session| session.approved.contains(call))
+    }
+
+    /// Remembers that the user allows calls of this key until the daemon ends.
+    pub fn approve(&self, key: &SessionKey, call: &str) {
+        self.with(key, |session| {
+            session.approved.insert(call.to_owned());
+        });
+    }
+
+    /// The sessions of a user, of one project or of all, newest first.
+    pub fn list(&self, uid: u32, project: Option<&Path>) -> Vec<SessionSummary> {
+        let sessions = lock(&self.sessions);
+        let mut found: Vec<_> = sessions
+            .iter()
+            .filter(|(key, _)| key.uid == uid && project.is_none_or(|project| key.project == project))
+            .map(|(key, session)| self.summary(key, session))
+            .collect();
+        found.sort_by(|a, b| a.idle_s.cmp(&b.idle_s).then_with(|| (&a.project, &a.name).cmp(&(&b.project, &b.name))));
+        found
+    }
+
+    /// One session in full; `None` when it is not in memory.
+    pub fn show(&self, key: &SessionKey) -> Option<SessionDetail> {
+        let sessions = lock(&self.sessions);
+        let session = sessions.get(key)?;
+        Some(SessionDetail {
+            summary: self.summary(key, session),
+            files: session.files.iter().map(|file| file.display().to_string()).collect(),
+            task: session.tasks.values().cloned().collect::<Vec<_>>().join("; "),
+            conversations: session.conversations.iter().map(|c| c.view(&*self.clock)).collect(),
+        })
+    }
+
+    /// Forgets the sessions of a user's project: the named one, or all. Says how many.
+    pub fn clear(&self, uid: u32, project: &Path, name: Option<&str>) -> usize {
+        let mut sessions = lock(&self.sessions);
+        let before = sessions.len();
+        sessions.retain(|key, _| {
+            key.uid != uid || key.project != project || name.is_some_and(|name| key.name != name)
+        });
+        before - sessions.len()
+    }
+
+    fn summary(&self, key: &SessionKey, session: &Session) -> SessionSummary {
+        SessionSummary {
+            project: key.project.display().to_string(),
+            name: key.name.clone(),
+            conversations: u32::try_from(session.conversations.len()).unwrap_or(u32::MAX),
+            files: u32::try_from(session.files.len()).unwrap_or(u32::MAX),
+            idle_s: seconds_since(&*self.clock, session.used),
+            last_question: session.last_question.clone(),
+        }
+    }
+
+    fn with<R>(&self, key: &SessionKey, change: impl FnOnce(&mut Session) -> R) -> R {
+        let now = self.clock.now();
+        let mut sessions = lock(&self.sessions);
+        if !sessions.contains_key(key) && sessions.len() >= SESSIONS_MAX {
+            let idle = sessions.iter().filter(|(_, s)| s.tasks.is_empty()).min_by_key(|(_, s)| s.used);
+            if let Some(oldest) = idle.map(|(key, _)| key.clone()) {
+                sessions.remove(&oldest);
+            }
+        }
+        let session = sessions.entry(key.clone()).or_insert_with(|| Session::new(now));
+        session.used = now;
+        change(session)
+    }
+}
+
+/// Takes the task out of its session when dropped.
+pub struct TaskGuard {
+    sessions: Arc<Sessions>,
+    key: SessionKey,
+    turn: String,
+}
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        if let Some(session) = lock(&self.sessions.sessions).get_mut(&self.key) {
+            session.tasks.remove(&self.turn);
+        }
+    }
+}
+
+/// A poisoned lock is taken all the same: the values behind these locks are whole after every statement, and one
+/// panicking request must not take the others with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{clock::SystemClock, redact::Redactor};
+
+    const LIMITS: SessionLimits = SessionLimits { conversations: 3, files: 2 };
+
+    fn sessions() -> Arc<Sessions> {
+        Arc::new(Sessions::new(Arc::new(SystemClock)))
+    }
+
+    fn key(uid: u32, name: &str) -> SessionKey {
+        SessionKey { uid, project: "/p".into(), name: name.into() }
+    }
+
+    fn text(text: &str) -> Redacted {
+        Redactor::default().text(text)
+    }
+
+    fn exchange(sessions: &Sessions, key: &SessionKey, question: &str) -> Arc<Conversation> {
+        let conversation = sessions.start_conversation(key, LIMITS);
+        conversation.commit(vec![Message::User(text(question))], text(question), text("a"), SystemTime::now());
+        conversation
+    }
+
+    #[test]
+    fn only_the_last_conversations_are_kept() {
+        let sessions = sessions();
+        for n in 0..5 {
+            exchange(&sessions, &key(1, "a"), &format!("q{n}"));
+        }
+        let detail = sessions.show(&key(1, "a")).unwrap();
+        let questions: Vec<_> = detail.conversations.iter().map(|c| c.exchanges[0].question.as_str()).collect();
+        assert_eq!(questions, ["q2", "q3", "q4"]);
+    }
+
+    #[test]
+    fn files_are_kept_once_newest_first_and_bounded() {
+        let sessions = sessions();
+        for file in ["a", "b", "a", "c"] {
+            sessions.touch_files(&key(1, "a"), LIMITS, &[file.into()]);
+        }
+        assert_eq!(sessions.show(&key(1, "a")).unwrap().files, ["c", "a"]);
+    }
+
+    #[test]
+    fn nothing_of_one_uid_is_visible_to_another() {
+        let sessions = sessions();
+        exchange(&sessions, &key(1, "a"), "q");
+        assert!(sessions.list(2, None).is_empty());
+        assert!(sessions.show(&key(2, "a")).is_none());
+        assert!(sessions.last_conversation(&key(2, "a")).is_none());
+        assert_eq!(sessions.clear(2, Path::new("/p"), None), 0);
+        assert_eq!(sessions.list(1, None).len(), 1);
+    }
+
+    #[test]
+    fn clearing_one_session_leaves_the_others() {
+        let sessions = sessions();
+        exchange(&sessions, &key(1, "a"), "q");
+        exchange(&sessions, &key(1, "b"), "q");
+        assert_eq!(sessions.clear(1, Path::new("/p"), Some("a")), 1);
+        assert_eq!(sessions.list(1, Some(Path::new("/p"))).len(), 1);
+        assert_eq!(sessions.clear(1, Path::new("/p"), None), 1);
+    }
+
+    #[test]
+    fn a_conversation_that_never_got_an_answer_is_not_continued() {
+        let sessions = sessions();
+        let first = exchange(&sessions, &key(1, "a"), "q");
+        sessions.start_conversation(&key(1, "a"), LIMITS);
+        assert_eq!(sessions.last_conversation(&key(1, "a")).unwrap().id, first.id);
+    }
+
+    #[test]
+    fn the_task_shows_while_its_turn_runs_and_not_after() {
+        let sessions = sessions();
+        let guard = sessions.begin_task(&key(1, "a"), "t", &text("fix the parser"));
+        assert_eq!(sessions.show(&key(1, "a")).unwrap().task, "fix the parser");
+        drop(guard);
+        assert_eq!(sessions.show(&key(1, "a")).unwrap().task, "");
+    }
+
+    #[test]
+    fn the_longest_unused_session_goes_when_there_are_too_many() {
+        struct Ticking(Mutex<SystemTime>);
+        impl Clock for Ticking {
+            fn now(&self) -> SystemTime {
+                let mut now = self.0.lock().unwrap();
+                *now += Duration::from_secs(1);
+                *now
+            }
+        }
+        let sessions = Sessions::new(Arc::new(Ticking(Mutex::new(SystemTime::UNIX_EPOCH))));
+        for n in 0..=SESSIONS_MAX {
+            sessions.touch_files(&key(1, &format!("s{n}")), LIMITS, &["f".into()]);
+        }
+        assert_eq!(sessions.list(1, None).len(), SESSIONS_MAX);
+        assert!(sessions.show(&key(1, "s0")).is_none());
+        assert!(sessions.show(&key(1, &format!("s{SESSIONS_MAX}"))).is_some());
+    }
+}

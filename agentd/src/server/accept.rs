@@ -1,0 +1,147 @@
+//! Accepts connections, and only that: work is done per connection, in a task of its own.
+
+use std::{io, sync::Arc, time::Duration};
+
+use interprocess::local_socket::{
+    tokio::{Listener, Stream},
+    traits::tokio::Listener as _,
+};
+use proto::{ErrorKind, Failure, MAX_CONNECTIONS, rpc};
+use rustix::io::Errno;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::{connection, outbox, peer};
+use crate::daemon::Daemon;
+
+/// Wait after descriptors or memory ran out: the kernel keeps the client in its queue, and a busy loop would take the
+/// processor from the requests whose end frees descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Tasks that tell a refused client why. A flood beyond it is closed without a word.
+const REFUSALS: usize = 64;
+
+/// What to do about an error of accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AcceptError {
+    /// The client left, or a signal came: go on.
+    Retry,
+    /// No descriptors or memory: wait, go on.
+    Pause,
+    /// The listener is unusable.
+    Fatal,
+}
+
+fn classify(error: &io::Error) -> AcceptError {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => AcceptError::Pause,
+        Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::FAULT) => AcceptError::Fatal,
+        _ => AcceptError::Retry,
+    }
+}
+
+/// Accepts until the daemon closes; then waits for the connections to end.
+///
+/// # Errors
+/// When the listener is unusable.
+pub async fn run(daemon: Arc<Daemon>, listener: Listener) -> io::Result<()> {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let connections = TaskTracker::new();
+    let mut number = 0;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = daemon.closing().cancelled() => break,
+        };
+        match accepted {
+            Ok(stream) => {
+                number += 1;
+                welcome(&daemon, stream, number, &slots, &refusals, &connections);
+            }
+            Err(error) => match classify(&error) {
+                AcceptError::Retry => {}
+                AcceptError::Pause => {
+                    tracing::warn!(%error, "cannot accept for now");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                AcceptError::Fatal => return Err(error),
+            },
+        }
+    }
+    connections.close();
+    connections.wait().await;
+    Ok(())
+}
+
+fn welcome(
+    daemon: &Arc<Daemon>,
+    stream: Stream,
+    number: u64,
+    slots: &Arc<Semaphore>,
+    refusals: &Arc<Semaphore>,
+    connections: &TaskTracker,
+) {
+    let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
+        let failure = Failure::new(ErrorKind::Limit, format!("{MAX_CONNECTIONS} connections are open"))
+            .hint("close some editors or shells");
+        return refuse(stream, failure, refusals, connections);
+    };
+    match peer::admit(&stream, &daemon.config().server.allow_uids) {
+        Ok(peer) => {
+            let daemon = Arc::clone(daemon);
+            connections.spawn(async move {
+                let _open = Open::new(Arc::clone(&daemon), slot);
+                connection::serve(daemon, stream, peer, number).await;
+            });
+        }
+        Err(failure) => {
+            tracing::warn!(why = %failure, "peer refused");
+            refuse(stream, failure, refusals, connections);
+        }
+    }
+}
+
+/// Says why and closes; when too many are being told already, just closes.
+fn refuse(stream: Stream, failure: Failure, refusals: &Arc<Semaphore>, connections: &TaskTracker) {
+    let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else { return };
+    connections.spawn(async move {
+        let _permit = permit;
+        if let Ok(line) = rpc::write_orphan_error(&failure) {
+            let _ = outbox::write_all(&stream, line.as_bytes()).await;
+        }
+    });
+}
+
+/// Counts an open connection and gives its slot back when dropped.
+struct Open {
+    daemon: Arc<Daemon>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Open {
+    fn new(daemon: Arc<Daemon>, slot: OwnedSemaphorePermit) -> Self {
+        daemon.count_connection(1);
+        Self { daemon, _slot: slot }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.daemon.count_connection(-1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_descriptors_pauses_and_a_lost_client_does_not_stop_the_loop() {
+        let of = |errno: Errno| classify(&errno.into());
+        assert_eq!(of(Errno::MFILE), AcceptError::Pause);
+        assert_eq!(of(Errno::NFILE), AcceptError::Pause);
+        assert_eq!(of(Errno::CONNABORTED), AcceptError::Retry);
+        assert_eq!(of(Errno::INTR), AcceptError::Retry);
+        assert_eq!(of(Errno::BADF), AcceptError::Fatal);
+    }
+}

@@ -1,0 +1,112 @@
+//! Requests to handlers, by family.
+
+use std::{path::Path, sync::Arc};
+
+use proto::{
+    Answer, ApproveReport, AskRequest, CancelReport, ClearReport, ErrorKind, Failure, Request, RequestId, Response,
+    SessionDetail, SessionsClearRequest, SessionsListRequest, SessionsReport, SessionsShowRequest,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    agent::{self, Ask, Events},
+    daemon::Daemon,
+    memory::session::{DEFAULT_SESSION, SessionKey},
+    tools::Project,
+};
+
+/// Where a request comes from.
+pub(super) struct Origin {
+    pub(super) uid: u32,
+    pub(super) connection: u64,
+    pub(super) id: RequestId,
+    pub(super) events: Events,
+    /// Cancelled when the connection ends.
+    pub(super) token: CancellationToken,
+}
+
+/// Carries out one request.
+pub(super) async fn handle(daemon: &Arc<Daemon>, from: &Origin, request: Request) -> Result<Response, Failure> {
+    Ok(match request {
+        Request::Status(_) => daemon.status().into(),
+        Request::Stop(stop) => daemon.request_stop(&stop)?.into(),
+        Request::Reload(_) => daemon.reload().await?.into(),
+        Request::Cancel(cancel) => {
+            let cancelled = daemon.turns.cancel(from.uid, from.connection, &cancel)?;
+            CancelReport { cancelled }.into()
+        }
+        Request::Ask(ask) => run_ask(daemon, from, ask).await?.into(),
+        Request::Approve(word) => {
+            let accepted = daemon.agent.approvals.decide(from.uid, word.approval, word.decision);
+            ApproveReport { accepted }.into()
+        }
+        Request::SessionsList(list) => sessions_list(daemon, from.uid, &list).await?.into(),
+        Request::SessionsShow(show) => sessions_show(daemon, from.uid, show).await?.into(),
+        Request::SessionsClear(clear) => sessions_clear(daemon, from.uid, clear).await?.into(),
+        Request::Models(_) => daemon.models().await?.into(),
+    })
+}
+
+async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Result<Answer, Failure> {
+    if daemon.is_draining() {
+        return Err(Failure::new(ErrorKind::Draining, "agentd is stopping").hint("ask again in a moment"));
+    }
+    let cancel = if request.detach { CancellationToken::new() } else { from.token.child_token() };
+    let guard = daemon.turns.begin(from.uid, from.connection, from.id.clone(), cancel.clone());
+    let choice = tokio::select! {
+        choice = daemon.provider() => choice?,
+        () = cancel.cancelled() => return Err(Failure::new(ErrorKind::Cancelled, "cancelled")),
+    };
+    let ask = Ask {
+        uid: from.uid,
+        request,
+        turn: guard.turn.clone(),
+        events: from.events.clone(),
+        cancel,
+        config: daemon.config(),
+        redactor: daemon.redactor(),
+    };
+    let outcome = agent::answer(&daemon.agent, &ask, choice).await;
+    match &outcome {
+        Ok(answer) => tracing::info!(turn = %guard.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, "answered"),
+        Err(failure) => tracing::warn!(turn = %guard.turn, kind = failure.kind.name(), "not answered"),
+    }
+    outcome
+}
+
+async fn sessions_list(daemon: &Daemon, uid: u32, list: &SessionsListRequest) -> Result<SessionsReport, Failure> {
+    let project = match list.cwd.as_str() {
+        "" => None,
+        cwd => Some(project_of(cwd).await?),
+    };
+    Ok(SessionsReport { sessions: daemon.agent.sessions.list(uid, project.as_deref()) })
+}
+
+async fn sessions_show(daemon: &Daemon, uid: u32, show: SessionsShowRequest) -> Result<SessionDetail, Failure> {
+    let name = if show.name.is_empty() { DEFAULT_SESSION.to_owned() } else { show.name };
+    let key = SessionKey { uid, project: project_of(&show.cwd).await?, name };
+    daemon.agent.sessions.show(&key).ok_or_else(|| {
+        Failure::new(ErrorKind::NotFound, format!("no session {:?} in {}", key.name, key.project.display()))
+            .hint("agentctl sessions list shows what there is")
+    })
+}
+
+async fn sessions_clear(daemon: &Daemon, uid: u32, clear: SessionsClearRequest) -> Result<ClearReport, Failure> {
+    let project = project_of(&clear.cwd).await?;
+    let name = Some(clear.name.as_str()).filter(|name| !name.is_empty());
+    let cleared = daemon.agent.sessions.clear(uid, &project, name);
+    Ok(ClearReport { cleared: u32::try_from(cleared).unwrap_or(u32::MAX) })
+}
+
+/// The project root around a directory, or the directory itself.
+async fn project_of(cwd: &str) -> Result<std::path::PathBuf, Failure> {
+    let cwd = Path::new(cwd).to_owned();
+    let find = tokio::task::spawn_blocking(move || {
+        let cwd = cwd.canonicalize().map_err(|e| {
+            Failure::new(ErrorKind::Usage, format!("cannot enter the directory {}: {e}", cwd.display()))
+        })?;
+        let project = Project::find(&cwd).map_err(|e| Failure::new(ErrorKind::Failure, e.to_string()))?;
+        Ok(project.map_or(cwd, |project| project.root))
+    });
+    find.await.map_err(|_| Failure::new(ErrorKind::Internal, "looking at the project failed inside the daemon"))?
+}

@@ -1,0 +1,16 @@
+//! The socket side: accept, peer identity, one connection, dispatch to handlers by request family.
+//!
+//! Invariants: no request can end the process (a panic fails that request); no wait is without a deadline except
+//! that of a silent connection; no queue, line, frame or list is without a bound; a slow reader is dropped, not
+//! waited for.
+
+pub mod accept;
+mod connection;
+mod dispatch;
+mod inbox;
+pub mod listen;
+mod outbox;
+mod peer;
+mod turns;
+
+pub use turns::Turns;

@@ -1,0 +1,101 @@
+//! The writing half of a connection: one task, one bounded queue, one write for all that is waiting.
+
+use std::{io, sync::Arc};
+
+use interprocess::local_socket::tokio::Stream;
+use proto::{Body, ErrorKind, Failure, ServerMessage, WRITE_DEADLINE, codec, frame, rpc};
+use tokio::{io::AsyncWriteExt, sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Messages that may wait for the client. A turn that fills it waits; the write deadline bounds that.
+pub(super) const QUEUE: usize = 64;
+/// Bytes after which a batch is written even when more is waiting.
+const BATCH: usize = 64 * 1024;
+
+/// How messages are spelled on this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    Json,
+    Binary,
+}
+
+/// Writes until all senders are gone or the client does not read any more; then cancels the connection.
+pub(super) async fn write_out(
+    stream: Arc<Stream>,
+    spelling: Spelling,
+    mut messages: mpsc::Receiver<ServerMessage>,
+    mut orphans: mpsc::Receiver<Failure>,
+    connection: CancellationToken,
+) {
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(failure) = orphans.recv() => spell_orphan(spelling, &failure, &mut batch),
+            message = messages.recv() => match message {
+                Some(message) => spell(spelling, &message, &mut batch),
+                None => break,
+            },
+        }
+        while batch.len() < BATCH {
+            match messages.try_recv() {
+                Ok(message) => spell(spelling, &message, &mut batch),
+                Err(_) => break,
+            }
+        }
+        if let Err(e) = write_all(&stream, &batch).await {
+            tracing::debug!(error = %e, "client dropped");
+            break;
+        }
+        batch.clear();
+        batch.shrink_to(BATCH);
+    }
+    connection.cancel();
+}
+
+/// Writes bytes within the write deadline.
+pub(super) async fn write_all(stream: &Stream, bytes: &[u8]) -> io::Result<()> {
+    let mut to = stream;
+    match timeout(WRITE_DEADLINE, to.write_all(bytes)).await {
+        Ok(done) => done,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")),
+    }
+}
+
+fn spell(spelling: Spelling, message: &ServerMessage, out: &mut Vec<u8>) {
+    let done = try_spell(spelling, message, out).or_else(|why| {
+        let failure = Failure::new(ErrorKind::Limit, format!("the reply cannot be sent: {why}"));
+        try_spell(spelling, &ServerMessage { id: message.id.clone(), body: Body::Failed(failure) }, out)
+    });
+    if let Err(why) = done {
+        tracing::error!(why, "a reply was lost");
+    }
+}
+
+fn try_spell(spelling: Spelling, message: &ServerMessage, out: &mut Vec<u8>) -> Result<(), String> {
+    match spelling {
+        Spelling::Json => {
+            let line = rpc::write_reply(message).map_err(|e| e.to_string())?;
+            if line.len() > frame::FRAME_MAX {
+                return Err(format!("{} bytes are over the limit of {}", line.len(), frame::FRAME_MAX));
+            }
+            out.extend_from_slice(line.as_bytes());
+        }
+        Spelling::Binary => {
+            let payload = codec::encode(message).map_err(|e| e.to_string())?;
+            let header = frame::encode_header(frame::FrameKind::Reply, payload.len()).map_err(|e| e.to_string())?;
+            out.extend_from_slice(&header);
+            out.extend_from_slice(&payload);
+        }
+    }
+    Ok(())
+}
+
+/// An error that belongs to no request. Binary clients have no such message: the connection just ends for them.
+fn spell_orphan(spelling: Spelling, failure: &Failure, out: &mut Vec<u8>) {
+    if spelling == Spelling::Json
+        && let Ok(line) = rpc::write_orphan_error(failure)
+    {
+        out.extend_from_slice(line.as_bytes());
+    }
+}

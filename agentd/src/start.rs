@@ -1,0 +1,239 @@
+//! From the command line to a running daemon. The only module that names daemonize.
+//!
+//! Order: command line, configuration, hardening, detaching (before any thread exists), lock, runtime, socket, ready.
+//! Whoever started us learns the outcome: in the foreground on stderr, detached through a pipe that the waiting
+//! parent reads, under systemd by notification. Everything inherited but the activation socket is closed first.
+
+use std::{
+    io::{self, PipeWriter, Read, Write},
+    os::fd::{OwnedFd, RawFd},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Parser;
+use daemonize::{Daemonize, Outcome};
+use proto::endpoint::{Endpoint, LockInfo};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::{
+    cli::{self, Cli},
+    config::{self, Loaded},
+    daemon::{self, Daemon, Parts},
+    observe, paths, process,
+    server::listen::{self, Lock},
+};
+
+/// Exit code of a configuration that cannot be used; systemd does not restart after it.
+const EX_CONFIG: u8 = 78;
+/// Threads that run requests. The work is waiting for a model; two keep a slow one from holding up the rest.
+const WORKERS: usize = 2;
+/// Threads for file system work of tools. More would only queue at the disk.
+const BLOCKING_THREADS: usize = 16;
+/// How long the runtime may take to end leftover file system work.
+const RUNTIME_DEADLINE: Duration = Duration::from_secs(1);
+/// Descriptors wanted: connections, provider, tools' pipes and files.
+const DESCRIPTORS: u64 = 4096;
+/// Most bytes of a start-up report that the parent reads.
+const REPORT_MAX: u64 = 64 * 1024;
+
+/// A start that failed: what to say and how to exit.
+struct Failed {
+    code: u8,
+    message: String,
+}
+
+impl Failed {
+    fn new(message: impl ToString) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(command) = &cli.command {
+        return cli::run_config(command, cli.config.as_deref());
+    }
+    match launch(&cli) {
+        Ok(code) => code,
+        Err(failed) => {
+            say(&failed.message);
+            ExitCode::from(failed.code)
+        }
+    }
+}
+
+fn launch(cli: &Cli) -> Result<ExitCode, Failed> {
+    let activation = listen::activation_socket().map_err(Failed::new)?;
+    harden(activation.as_ref());
+    let endpoint = Endpoint::resolve(&paths::RealEnvironment).map_err(Failed::new)?;
+    let load = loader(cli);
+    let loaded = load().map_err(|message| Failed { code: EX_CONFIG, message })?;
+    paths::prepare(&endpoint, activation.is_some()).map_err(Failed::new)?;
+    let start = Start { endpoint, loaded, load: Box::new(load), activation };
+    if cli.daemonize { detach(start) } else { serve(start, Report::Foreground).map(|()| ExitCode::SUCCESS) }
+}
+
+/// Reads the configuration, now and at every reload.
+fn loader(cli: &Cli) -> impl Fn() -> Result<Loaded, String> + Send + Sync + 'static {
+    let path = cli.config.clone();
+    move || config::load(path.as_deref()).map_err(|faults| faults.to_string())
+}
+
+/// Everything a start needs, checked.
+struct Start {
+    endpoint: Endpoint,
+    loaded: Loaded,
+    load: daemon::Reloader,
+    activation: Option<OwnedFd>,
+}
+
+/// Secrets live in this process: no core dumps, no debugger of the same user, no world-readable file, no inherited
+/// descriptor that a tool could use. What cannot be set is not worth failing for.
+fn harden(activation: Option<&OwnedFd>) {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let files = getrlimit(Resource::Nofile);
+    let wanted = files.maximum.map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if files.current.is_some_and(|now| now < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: files.maximum });
+    }
+    close_inherited(activation);
+    std::panic::set_hook(Box::new(|info| {
+        // The message of a panic may hold the user's text; the place never does.
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
+}
+
+/// Closes every descriptor above stderr except the activation socket. Runs before this process opens anything.
+fn close_inherited(keep: Option<&OwnedFd>) {
+    use std::os::fd::AsRawFd;
+    let keep = keep.map(AsRawFd::as_raw_fd);
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
+    let open: Vec<RawFd> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2 && Some(*fd) != keep) {
+        // SAFETY: at this point of main no Rust object owns a descriptor above 2 but the activation socket, which is
+        // kept, and the directory handle of the listing above, which is gone: closing its number again is EBADF.
+        #[expect(unsafe_code, reason = "inherited descriptors come as numbers; see SAFETY")]
+        unsafe {
+            rustix::io::close(fd);
+        }
+    }
+}
+
+/// Forks away from the terminal; the first process waits for the daemon's report and passes it on.
+fn detach(start: Start) -> Result<ExitCode, Failed> {
+    let (mut from_child, to_parent) = io::pipe().map_err(Failed::new)?;
+    let daemon = Daemonize::new().working_directory(&start.endpoint.state_dir).umask(0o077);
+    match daemon.execute() {
+        Outcome::Parent(Ok(_)) => {
+            drop(to_parent);
+            pass_on(&mut from_child)
+        }
+        Outcome::Parent(Err(error)) => Err(Failed::new(format!("cannot detach: {error}"))),
+        Outcome::Child(Err(error)) => {
+            Report::Pipe(to_parent).failed(&Failed::new(format!("cannot detach: {error}")));
+            Ok(ExitCode::FAILURE)
+        }
+        Outcome::Child(Ok(_)) => {
+            drop(from_child);
+            let mut second = to_parent.try_clone().map_err(Failed::new)?;
+            serve(start, Report::Pipe(to_parent)).map(|()| ExitCode::SUCCESS).inspect_err(|failed| {
+                let _ = write!(second, "{}\n{}", failed.code, failed.message);
+            })
+        }
+    }
+}
+
+/// Waits for the daemon's word: `0` and the line for stdout, or the exit code and the message for stderr.
+fn pass_on(from_child: &mut impl Read) -> Result<ExitCode, Failed> {
+    let mut report = String::new();
+    #[expect(clippy::disallowed_methods, reason = "bounded by take; it ends when the daemon is ready or dead")]
+    from_child.take(REPORT_MAX).read_to_string(&mut report).map_err(Failed::new)?;
+    match report.split_once('\n') {
+        Some(("0", ready)) => {
+            let _ = writeln!(io::stdout(), "{ready}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some((code, message)) => Err(Failed { code: code.parse().unwrap_or(1), message: message.to_owned() }),
+        None => Err(Failed::new("agentd ended before it was ready; its log may say why")),
+    }
+}
+
+/// How the start reports.
+enum Report {
+    Foreground,
+    Pipe(PipeWriter),
+}
+
+impl Report {
+    fn ready(self, line: &str) {
+        match self {
+            Self::Foreground => say(line),
+            Self::Pipe(mut to_parent) => {
+                let _ = write!(to_parent, "0\n{line}");
+            }
+        }
+        daemon::watch::notify_ready();
+    }
+
+    fn failed(self, failed: &Failed) {
+        match self {
+            Self::Foreground => say(&failed.message),
+            Self::Pipe(mut to_parent) => {
+                let _ = write!(to_parent, "{}\n{}", failed.code, failed.message);
+            }
+        }
+    }
+}
+
+/// Locks, listens, runs. Guards end in reverse order: the runtime, the socket, the lock.
+fn serve(start: Start, report: Report) -> Result<(), Failed> {
+    let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
+    let foreground = matches!(report, Report::Foreground);
+    let (log, mut warnings) = observe::init(&start.endpoint.log_dir(), &start.loaded.config.log, foreground);
+    if let Err(error) = process::become_subreaper() {
+        warnings.push(format!("commands that detach themselves may outlive agentd: {error}"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("agentd")
+        .enable_all()
+        .build()
+        .map_err(|e| Failed::new(format!("cannot start threads: {e}")))?;
+    let result = runtime.block_on(async {
+        let bound = match start.activation {
+            Some(fd) => listen::adopt(fd),
+            None => listen::bind(&start.endpoint, &lock),
+        };
+        let bound = bound.map_err(Failed::new)?;
+        let info = LockInfo { pid: std::process::id(), version: proto::VERSION.into(), socket: bound.path.clone() };
+        if let Err(error) = lock.write(&info) {
+            warnings.push(format!("{} could not be written: {error}", lock.path().display()));
+        }
+        let ready = format!("ready: agentd {} (pid {}) on {}", proto::VERSION, info.pid, bound.path.display());
+        let daemon = Arc::new(Daemon::new(Parts {
+            endpoint: start.endpoint,
+            socket: bound.path.clone(),
+            loaded: start.loaded,
+            reloader: start.load,
+            log,
+            warnings,
+            config_dir: paths::config_dir(),
+        }));
+        let ended = daemon::run(daemon, bound, || report.ready(&ready)).await;
+        ended.map_err(|e| Failed::new(format!("agentd stopped: {e}")))
+    });
+    runtime.shutdown_timeout(RUNTIME_DEADLINE);
+    drop(lock);
+    result
+}
+
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "agentd: {line}");
+}
