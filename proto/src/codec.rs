@@ -8,6 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::frame::FRAME_MAX;
 
+/// What the payloads are written in, as `schema.json` says it: part of the fingerprint.
+pub const NAME: &str = "bincode 2: little endian, integers of variable length, enum variants by number";
+
 /// Why a payload could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
@@ -38,7 +41,11 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
-/// The message in a payload. Never allocates more than the frame cap.
+/// The message in a payload.
+///
+/// A hostile length allocates nothing above the frame cap: texts are refused before memory is taken, lists grow with
+/// the elements that are there. A request needs at most the frame cap; a reply, whose lists are longer, at most
+/// forty times its own length.
 ///
 /// # Errors
 /// [`CodecError::Decode`] and [`CodecError::Trailing`].
