@@ -80,7 +80,8 @@ pub const PROTOCOL_MINOR: u16 = 0;
 /// The generated JSON Schema of all methods and events, as `agentctl schema` prints it.
 pub const SCHEMA: &str = include_str!("../schema.json");
 /// First 16 bytes of the SHA-256 of [`SCHEMA`]; a test holds the two together.
-pub const FINGERPRINT: [u8; 16] = *b"0000000000000000";
+pub const FINGERPRINT: [u8; 16] =
+    [0xe2, 0xaa, 0x94, 0x3d, 0xbe, 0xa0, 0x8f, 0x25, 0x36, 0x88, 0x5c, 0x46, 0x53, 0xce, 0x27, 0x42];
 
 /// How long a client may take over its first bytes: a local peer needs microseconds; a stuck one holds a slot.
 pub const HELLO_DEADLINE: Duration = Duration::from_secs(2);
@@ -121,4 +122,13 @@ pub enum Body {
     Done(Response),
     /// The request failed.
     Failed(Failure),
+}
+
+/// The longest beginning of `text` of at most `max` bytes that ends between two characters.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

@@ -19,7 +19,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{Body, ClientMessage, ErrorKind, Event, Failure, Request, Response, ServerMessage};
+use crate::{Body, ClientMessage, ErrorKind, Event, Failure, Request, Response, ServerMessage, cut};
 
 /// Longest text of a request id in bytes. An id is echoed in every event; a long one would multiply.
 pub const ID_MAX: usize = 256;
@@ -180,7 +180,7 @@ pub enum Incoming {
 
 /// Reads one line of a client. Never fails: what is wrong comes back as [`Incoming::Bad`].
 ///
-/// The caller bounds the line to [`crate::frame::FRAME_MAX`]; at most about three times its length is allocated.
+/// The caller bounds the line to [`crate::frame::FRAME_MAX`]; at most four times its length is allocated.
 pub fn read_request(line: &[u8]) -> Incoming {
     let line = match parse_line(line) {
         Ok(line) => line,
@@ -188,7 +188,7 @@ pub fn read_request(line: &[u8]) -> Incoming {
     };
     let id = match line.id.map(|raw| serde_json::from_str::<RequestId>(raw.get())).transpose() {
         Ok(id) => id,
-        Err(e) => return Incoming::Bad(None, protocol(format_args!("unusable id: {}", brief(&e)))),
+        Err(e) => return Incoming::Bad(None, protocol(format_args!("unusable id: {}", value_fault(&e)))),
     };
     match read_call(&line) {
         Err(failure) => Incoming::Bad(id, failure),
@@ -206,7 +206,7 @@ fn parse_line(line: &[u8]) -> Result<Line<'_>, Failure> {
     if text.trim_ascii_start().starts_with('[') {
         return Err(protocol(format_args!("a JSON-RPC batch: batches are not served")));
     }
-    serde_json::from_str(text).map_err(|e| protocol(format_args!("not a JSON-RPC 2.0 request: {}", brief(&e))))
+    serde_json::from_str(text).map_err(|e| protocol(format_args!("not a JSON-RPC 2.0 request: {}", fault(&e))))
 }
 
 fn read_call(line: &Line<'_>) -> Result<Request, Failure> {
@@ -228,7 +228,7 @@ fn read_call(line: &Line<'_>) -> Result<Request, Failure> {
     match Request::from_json(&method, params) {
         Some(Ok(request)) => Ok(request),
         Some(Err(e)) => {
-            let message = format!("bad params for {method}: {}", brief(&e));
+            let message = format!("bad params for {method}: {}", value_fault(&e));
             Err(Failure::new(ErrorKind::Usage, message).hint(SHAPES_HINT))
         }
         None => {
@@ -248,14 +248,17 @@ fn protocol(message: fmt::Arguments<'_>) -> Failure {
         .hint(r#"one object a line, like {"jsonrpc":"2.0","id":1,"method":"status"}"#)
 }
 
-/// The parser's message, cut: it may quote a value as long as the line.
-fn brief(error: &serde_json::Error) -> String {
-    let mut text = error.to_string();
-    if text.len() > FAULT_SHOWN {
-        text.truncate(text.floor_char_boundary(FAULT_SHOWN));
-        text.push('…');
-    }
-    text
+/// The parser's message about a whole line, with the column. Cut: it may quote a value as long as the line.
+fn fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let shown = cut(&text, FAULT_SHOWN);
+    if shown.len() == text.len() { text } else { format!("{shown}…") }
+}
+
+/// The same about a value inside a line, without the column, which would count from the value's first byte.
+fn value_fault(error: &serde_json::Error) -> String {
+    let text = fault(error);
+    text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
 /// Why a line could not be written or read.
