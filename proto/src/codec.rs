@@ -8,6 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::frame::FRAME_MAX;
 
+/// What the payloads are written in, as `schema.json` says it: part of the fingerprint.
+pub const NAME: &str = "bincode 2: little endian, integers of variable length, enum variants by number";
+
 /// Why a payload could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
@@ -22,8 +25,12 @@ pub enum CodecError {
     Trailing(usize),
 }
 
+/// What a decoder may claim. It counts an integer and a text's length by their full width, though most take one byte
+/// on the wire: with the bare frame cap, a message of many short texts would be written and then not be read.
+const CLAIM_MAX: usize = FRAME_MAX + FRAME_MAX / 4;
+
 fn config() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<FRAME_MAX>()
+    bincode::config::standard().with_limit::<CLAIM_MAX>()
 }
 
 /// The payload of a message.
@@ -38,7 +45,11 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
-/// The message in a payload. Never allocates more than the frame cap.
+/// The message in a payload.
+///
+/// A hostile length claims at most a quarter above the frame cap, all texts of a message together; lists grow with the
+/// elements that are there. That bounds a request; a reply, whose lists are longer, needs at most forty times its own
+/// length.
 ///
 /// # Errors
 /// [`CodecError::Decode`] and [`CodecError::Trailing`].

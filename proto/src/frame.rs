@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 
 /// Most bytes of one payload, and of one JSON line. A prompt with its files fits; a mistake does not fill the memory.
 pub const FRAME_MAX: usize = 8 * 1024 * 1024;
+/// How far the buffer runs ahead of the bytes that have arrived: an announced length costs the sender what it costs us.
+const READ_STEP: usize = 64 * 1024;
 /// Bytes before the payload.
 pub const HEADER_LEN: usize = 5;
 
@@ -86,7 +88,8 @@ pub fn write(to: &mut impl Write, kind: FrameKind, payload: &[u8]) -> io::Result
     to.write_all(&frame)
 }
 
-/// Reads one frame into `payload`, which is overwritten. `Ok(None)` is a clean end between two frames.
+/// Reads one frame into `payload`, which is overwritten and grows with the bytes that arrive, not with the length that
+/// was announced. `Ok(None)` is a clean end between two frames.
 ///
 /// # Errors
 /// I/O errors; `InvalidData` for a bad header; `UnexpectedEof` inside a frame.
@@ -104,7 +107,10 @@ pub fn read(from: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<Option<Fr
     }
     let (kind, len) = decode_header(header).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
     payload.clear();
-    payload.resize(len, 0);
-    from.read_exact(payload)?;
+    while payload.len() < len {
+        let have = payload.len();
+        payload.resize(len.min(have + READ_STEP), 0);
+        from.read_exact(&mut payload[have..])?;
+    }
     Ok(Some(kind))
 }

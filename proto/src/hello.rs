@@ -14,7 +14,7 @@
 //! Both sides send theirs and read the other's. Equal fingerprints: binary frames follow. Anything else:
 //! the same connection goes on with JSON lines, in which unknown fields are ignored.
 
-use crate::{FINGERPRINT, PROTOCOL_MAJOR, PROTOCOL_MINOR};
+use crate::{FINGERPRINT, PROTOCOL_MAJOR, PROTOCOL_MINOR, cut};
 
 /// Length of a hello in bytes.
 pub const HELLO_LEN: usize = 96;
@@ -78,7 +78,7 @@ impl Hello {
         out[6..8].copy_from_slice(&self.minor.to_le_bytes());
         out[8..24].copy_from_slice(&self.fingerprint);
         out[24..32].copy_from_slice(&self.capabilities.to_le_bytes());
-        let build = &self.build[..self.build.floor_char_boundary(BUILD_MAX)];
+        let build = cut(&self.build, BUILD_MAX);
         out[32] = build.len() as u8;
         out[33..33 + build.len()].copy_from_slice(build.as_bytes());
         out

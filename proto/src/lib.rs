@@ -19,7 +19,9 @@
 //! 1. The client sends requests; ids are its own, unique among its running requests, and echoed in every reply.
 //! 2. The daemon sends any number of events under the id, then exactly one result or error. Requests run side by
 //!    side: replies to different ids interleave.
-//! 3. `cancel` ends a running `ask` with an error of kind `cancelled`. Closing the connection cancels its turns
+//! 3. A client may close its writing side (as `nc -N` does): the daemon finishes the running requests, answers them
+//!    and then closes. A client that closes altogether is gone, see 4.
+//! 4. `cancel` ends a running `ask` with an error of kind `cancelled`. Closing the connection cancels its turns
 //!    unless they were asked with `detach`.
 //!
 //! # Limits
@@ -31,6 +33,8 @@
 //! | connections | [`MAX_CONNECTIONS`], 1,024 | error of kind `limit`, closed |
 //! | running requests of one connection | [`MAX_IN_FLIGHT`], 64 | error of kind `limit` |
 //! | length of a request id | [`rpc::ID_MAX`], 256 bytes | error of kind `protocol` |
+//! | attachments of a question | [`ATTACHMENTS_MAX`], 1,024 | error of kind `usage` |
+//! | elements of a list in a reply | [`LIST_MAX`], 10,000 | the reader refuses the reply |
 //!
 //! # Errors
 //! A [`Failure`] has a kind, a message and a hint; [`ErrorKind`] gives the exit code of a client and the JSON-RPC
@@ -38,8 +42,10 @@
 //!
 //! # Evolution
 //! Enums and structs are append-only. `status`, `stop` and the hello are frozen. `schema.json` is generated from the
-//! types and pinned by a test; its SHA-256 is [`FINGERPRINT`]. Any change of a type changes the fingerprint, so two
-//! builds of different shape never exchange binary payloads.
+//! types and pinned by a test; its SHA-256 begins with [`FINGERPRINT`]. Any change of a type changes the fingerprint,
+//! so two builds of different shape never exchange binary payloads. In JSON a reader ignores fields and events that it
+//! does not know and fills missing fields with their defaults; the enums inside structs ([`Source`], [`Verdict`],
+//! [`Decision`]) are closed, since a reader cannot guess: what is new goes into a new field.
 //!
 //! This crate does no I/O beyond `Read` and `Write`, and knows nothing of the store, the model or the tools.
 
@@ -53,6 +59,7 @@ mod error;
 mod event;
 pub mod frame;
 pub mod hello;
+mod list;
 mod request;
 pub mod rpc;
 #[cfg(any(test, feature = "schema"))]
@@ -60,6 +67,7 @@ pub mod schema;
 
 pub use error::{ErrorKind, Failure};
 pub use event::{Approval, Delta, Event, Notice, Retry, Started, TextEnd, ToolFinished, ToolStarted};
+pub use list::{ATTACHMENTS_MAX, LIST_MAX};
 pub use request::*;
 pub use rpc::RequestId;
 
@@ -72,7 +80,8 @@ pub const PROTOCOL_MINOR: u16 = 0;
 /// The generated JSON Schema of all methods and events, as `agentctl schema` prints it.
 pub const SCHEMA: &str = include_str!("../schema.json");
 /// First 16 bytes of the SHA-256 of [`SCHEMA`]; a test holds the two together.
-pub const FINGERPRINT: [u8; 16] = *b"0000000000000000";
+pub const FINGERPRINT: [u8; 16] =
+    [0xe2, 0xaa, 0x94, 0x3d, 0xbe, 0xa0, 0x8f, 0x25, 0x36, 0x88, 0x5c, 0x46, 0x53, 0xce, 0x27, 0x42];
 
 /// How long a client may take over its first bytes: a local peer needs microseconds; a stuck one holds a slot.
 pub const HELLO_DEADLINE: Duration = Duration::from_secs(2);
@@ -85,6 +94,7 @@ pub const MAX_IN_FLIGHT: usize = 64;
 
 /// A request under its id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct ClientMessage {
     /// Chosen by the client.
     pub id: RequestId,
@@ -94,6 +104,7 @@ pub struct ClientMessage {
 
 /// An event, result or error under the id of its request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct ServerMessage {
     /// The id of the request.
     pub id: RequestId,
@@ -103,6 +114,7 @@ pub struct ServerMessage {
 
 /// What a reply holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub enum Body {
     /// Something happened; the request goes on.
     Event(Event),
@@ -110,4 +122,13 @@ pub enum Body {
     Done(Response),
     /// The request failed.
     Failed(Failure),
+}
+
+/// The longest beginning of `text` of at most `max` bytes that ends between two characters.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rpc::RequestId;
+use crate::{list, rpc::RequestId};
 
 /// Who may send a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -159,8 +159,10 @@ wire! {
         /// Turns running now.
         pub turns: u32,
         /// Further facts: provider, model, configuration file, sandbox …
+        #[serde(deserialize_with = "list::any")]
         pub facts: Vec<Fact>,
         /// What is not as it should be, one sentence each.
+        #[serde(deserialize_with = "list::any")]
         pub warnings: Vec<String>,
     }
 
@@ -204,7 +206,9 @@ wire! {
     pub struct AskRequest {
         /// The question. Must not be blank.
         pub prompt: String,
-        /// Texts that belong to the question: standard input, files.
+        /// Texts that belong to the question: standard input, files. At most 1,024.
+        #[serde(deserialize_with = "list::at_most::<{ list::ATTACHMENTS_MAX }, _, _>")]
+        #[cfg_attr(any(test, feature = "schema"), schemars(length(max = list::ATTACHMENTS_MAX)))]
         pub attachments: Vec<Attachment>,
         /// Working directory of the asker, absolute. The project is found from it.
         pub cwd: String,
@@ -257,6 +261,7 @@ wire! {
         /// Model calls made.
         pub turns: u32,
         /// Tool calls made, in order.
+        #[serde(deserialize_with = "list::any")]
         pub tool_calls: Vec<ToolCallReport>,
         /// Secrets that were replaced before anything left the daemon.
         pub redactions: u32,
@@ -306,8 +311,10 @@ wire! {
     /// Result of `reload`.
     pub struct ReloadReport {
         /// Keys whose value changed, `section.key`.
+        #[serde(deserialize_with = "list::any")]
         pub changed: Vec<String>,
         /// Changed keys that need a restart to take effect.
+        #[serde(deserialize_with = "list::any")]
         pub restart_needed: Vec<String>,
     }
 
@@ -320,6 +327,7 @@ wire! {
     /// Result of `sessions.list`.
     pub struct SessionsReport {
         /// Newest first.
+        #[serde(deserialize_with = "list::any")]
         pub sessions: Vec<SessionSummary>,
     }
 
@@ -352,10 +360,12 @@ wire! {
         /// The same figures as in the list.
         pub summary: SessionSummary,
         /// Last files accessed, newest first, relative to the project.
+        #[serde(deserialize_with = "list::any")]
         pub files: Vec<String>,
         /// What the session is doing now; empty when idle.
         pub task: String,
         /// Oldest first.
+        #[serde(deserialize_with = "list::any")]
         pub conversations: Vec<ConversationView>,
     }
 
@@ -366,6 +376,7 @@ wire! {
         /// Seconds since its last turn.
         pub age_s: u64,
         /// Questions and final answers, redacted.
+        #[serde(deserialize_with = "list::any")]
         pub exchanges: Vec<Exchange>,
     }
 
@@ -401,6 +412,7 @@ wire! {
         /// The configured model.
         pub current: String,
         /// What the provider lists.
+        #[serde(deserialize_with = "list::any")]
         pub models: Vec<ModelInfo>,
     }
 

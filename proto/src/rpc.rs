@@ -2,15 +2,32 @@
 //!
 //! A line from a client is a request (with `id`) or a notification (without: carried out, not answered). The daemon
 //! answers with `result` or `error` under the same id; events of a running request are notifications of the method
-//! `event` whose params hold the id and the event. Batches are refused. Unknown fields are ignored.
+//! `event` whose params hold the id and the event.
+//!
+//! Refused: batches, parameters by position, an id of `null`, a line that is not UTF-8. Unknown fields are ignored at
+//! every depth. A line that could be read as far as its id is answered under it, whatever else is wrong.
+//!
+//! Lines that the daemon writes hold no blanks between tokens, keep the order of the keys shown in `PROTOCOL.md`, and
+//! escape only what JSON demands (`"`, `\` and control characters), so that a client without a JSON library can take
+//! a text out of a line with a pattern.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Unexpected, Visitor},
+};
 use serde_json::value::RawValue;
 
-use crate::{Body, ClientMessage, ErrorKind, Event, Failure, Request, Response, ServerMessage};
+use crate::{Body, ClientMessage, ErrorKind, Event, Failure, Request, Response, ServerMessage, cut};
 
 /// Longest text of a request id in bytes. An id is echoed in every event; a long one would multiply.
 pub const ID_MAX: usize = 256;
+/// Characters of an unknown method's name that are repeated in the error: enough to see the typing mistake.
+const METHOD_SHOWN: usize = 64;
+/// Bytes of a parser's message that are repeated in the error: a message may quote 8 MiB of the user's text.
+const FAULT_SHOWN: usize = 300;
+const SHAPES_HINT: &str = "agentctl schema shows the shapes";
 
 /// Id of a request, chosen by the client: a whole number or a text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,16 +38,13 @@ pub enum RequestId {
     Text(String),
 }
 
+/// The id in formats that cannot tell a number from a text.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum PlainId {
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub(crate) enum TaggedId {
+    /// A whole number.
     Number(i64),
-    Text(String),
-}
-
-#[derive(Serialize, Deserialize)]
-enum TaggedId {
-    Number(i64),
+    /// A text.
     Text(String),
 }
 
@@ -53,23 +67,39 @@ impl Serialize for RequestId {
 
 impl<'de> Deserialize<'de> for RequestId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let id = if from.is_human_readable() {
-            match PlainId::deserialize(from)? {
-                PlainId::Number(n) => Self::Number(n),
-                PlainId::Text(s) => Self::Text(s),
-            }
-        } else {
-            match TaggedId::deserialize(from)? {
-                TaggedId::Number(n) => Self::Number(n),
-                TaggedId::Text(s) => Self::Text(s),
-            }
-        };
-        match &id {
-            Self::Text(s) if s.len() > ID_MAX => {
-                Err(serde::de::Error::custom(format_args!("an id has at most {ID_MAX} bytes")))
-            }
-            _ => Ok(id),
+        if from.is_human_readable() {
+            return from.deserialize_any(IdVisitor);
         }
+        match TaggedId::deserialize(from)? {
+            TaggedId::Number(number) => Ok(Self::Number(number)),
+            TaggedId::Text(text) => IdVisitor.visit_str(&text),
+        }
+    }
+}
+
+/// A bare number or text. Its errors never repeat the value: an id may be as long as a line.
+struct IdVisitor;
+
+impl Visitor<'_> for IdVisitor {
+    type Value = RequestId;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "a whole number of 64 bits or a text of at most {ID_MAX} bytes")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<RequestId, E> {
+        Ok(RequestId::Number(number))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RequestId, E> {
+        i64::try_from(number).map(RequestId::Number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RequestId, E> {
+        if text.len() > ID_MAX {
+            return Err(E::custom(format_args!("an id has at most {ID_MAX} bytes, this one has {}", text.len())));
+        }
+        Ok(RequestId::Text(text.to_owned()))
     }
 }
 
@@ -84,14 +114,22 @@ impl schemars::JsonSchema for RequestId {
     }
 }
 
+/// A line as it came. Every field is taken raw, so that a fault in one of them is still answered under the id.
 #[derive(Deserialize)]
 struct Line<'a> {
-    jsonrpc: String,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, deserialize_with = "present")]
+    jsonrpc: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
     id: Option<&'a RawValue>,
-    method: String,
-    #[serde(default, borrow)]
+    #[serde(default, borrow, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
     params: Option<&'a RawValue>,
+}
+
+/// Keeps `null` apart from a missing field.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -141,46 +179,86 @@ pub enum Incoming {
 }
 
 /// Reads one line of a client. Never fails: what is wrong comes back as [`Incoming::Bad`].
+///
+/// The caller bounds the line to [`crate::frame::FRAME_MAX`]; at most four times its length is allocated.
 pub fn read_request(line: &[u8]) -> Incoming {
-    let parsed: Line<'_> = match serde_json::from_slice(line) {
-        Ok(parsed) => parsed,
-        Err(e) => {
-            let failure = Failure::new(ErrorKind::Protocol, format!("not a JSON-RPC 2.0 request: {e}"))
-                .hint(r#"one object a line, like {"jsonrpc":"2.0","id":1,"method":"status"}"#);
-            return Incoming::Bad(None, failure);
-        }
+    let line = match parse_line(line) {
+        Ok(line) => line,
+        Err(failure) => return Incoming::Bad(None, failure),
     };
-    let id = match parsed.id.map(|raw| serde_json::from_str::<RequestId>(raw.get())) {
-        None => None,
-        Some(Ok(id)) => Some(id),
-        Some(Err(e)) => {
-            return Incoming::Bad(None, Failure::new(ErrorKind::Protocol, format!("unusable id: {e}")));
-        }
+    let id = match line.id.map(|raw| serde_json::from_str::<RequestId>(raw.get())).transpose() {
+        Ok(id) => id,
+        Err(e) => return Incoming::Bad(None, protocol(format_args!("unusable id: {}", value_fault(&e)))),
     };
-    if parsed.jsonrpc != "2.0" {
-        return Incoming::Bad(id, Failure::new(ErrorKind::Protocol, "\"jsonrpc\" must be \"2.0\""));
+    match read_call(&line) {
+        Err(failure) => Incoming::Bad(id, failure),
+        Ok(request) => match id {
+            Some(id) => Incoming::Request(ClientMessage { id, request }),
+            None => Incoming::Notification(request),
+        },
     }
-    let params = match parsed.params.map(RawValue::get) {
+}
+
+fn parse_line(line: &[u8]) -> Result<Line<'_>, Failure> {
+    let text = std::str::from_utf8(line)
+        .map_err(|e| protocol(format_args!("the line is not UTF-8 from byte {} on", e.valid_up_to())))?;
+    // A struct can be read from an array by position; a batch must not pass for a request.
+    if text.trim_ascii_start().starts_with('[') {
+        return Err(protocol(format_args!("a JSON-RPC batch: batches are not served")));
+    }
+    serde_json::from_str(text).map_err(|e| protocol(format_args!("not a JSON-RPC 2.0 request: {}", fault(&e))))
+}
+
+fn read_call(line: &Line<'_>) -> Result<Request, Failure> {
+    if text_of(line.jsonrpc).as_deref() != Some("2.0") {
+        return Err(protocol(format_args!("\"jsonrpc\" must be \"2.0\"")));
+    }
+    let Some(method) = text_of(line.method) else {
+        return Err(protocol(format_args!("\"method\" must be a text")));
+    };
+    let params = match line.params.map(RawValue::get) {
         None | Some("null") => "{}",
         Some(text) => text,
     };
-    let request = match Request::from_json(&parsed.method, params) {
-        Some(Ok(request)) => request,
+    // Parameters by position would freeze the order of the fields for JSON too.
+    if !params.starts_with('{') && Request::METHODS.contains(&method.as_str()) {
+        let failure = Failure::new(ErrorKind::Usage, format!("bad params for {method}: they must be an object"));
+        return Err(failure.hint(SHAPES_HINT));
+    }
+    match Request::from_json(&method, params) {
+        Some(Ok(request)) => Ok(request),
         Some(Err(e)) => {
-            let message = format!("bad params for {}: {e}", parsed.method);
-            return Incoming::Bad(id, Failure::new(ErrorKind::Usage, message).hint("agentctl schema shows the shapes"));
+            let message = format!("bad params for {method}: {}", value_fault(&e));
+            Err(Failure::new(ErrorKind::Usage, message).hint(SHAPES_HINT))
         }
         None => {
-            let method = parsed.method.chars().take(64).collect::<String>();
-            let failure = Failure::new(ErrorKind::UnknownMethod, format!("unknown method {method:?}"))
-                .hint(format!("known: {}", Request::METHODS.join(", ")));
-            return Incoming::Bad(id, failure);
+            let method = method.chars().take(METHOD_SHOWN).collect::<String>();
+            let failure = Failure::new(ErrorKind::UnknownMethod, format!("unknown method {method:?}"));
+            Err(failure.hint(format!("known: {}", Request::METHODS.join(", "))))
         }
-    };
-    match id {
-        Some(id) => Incoming::Request(ClientMessage { id, request }),
-        None => Incoming::Notification(request),
     }
+}
+
+fn text_of(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+fn protocol(message: fmt::Arguments<'_>) -> Failure {
+    Failure::new(ErrorKind::Protocol, message.to_string())
+        .hint(r#"one object a line, like {"jsonrpc":"2.0","id":1,"method":"status"}"#)
+}
+
+/// The parser's message about a whole line, with the column. Cut: it may quote a value as long as the line.
+fn fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let shown = cut(&text, FAULT_SHOWN);
+    if shown.len() == text.len() { text } else { format!("{shown}…") }
+}
+
+/// The same about a value inside a line, without the column, which would count from the value's first byte.
+fn value_fault(error: &serde_json::Error) -> String {
+    let text = fault(error);
+    text.rsplit_once(" at line ").map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
 /// Why a line could not be written or read.
@@ -247,6 +325,11 @@ fn write_error(id: &str, failure: &Failure) -> Result<String, RpcLineError> {
 /// # Errors
 /// See [`RpcLineError`].
 pub fn read_reply(method: &str, line: &[u8]) -> Result<Option<(Option<RequestId>, Body)>, RpcLineError> {
+    if line.trim_ascii_start().starts_with(b"[") {
+        return Err(
+            <serde_json::Error as serde::de::Error>::custom("a batch, which this protocol does not know").into()
+        );
+    }
     let reply: ReplyLine<'_> = serde_json::from_slice(line)?;
     if let Some(params) = reply.params {
         let event = serde_json::from_str::<Event>(params.event.get());

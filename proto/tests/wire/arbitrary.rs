@@ -1,0 +1,224 @@
+//! Arbitrary values of every wire type.
+
+use proptest::{collection::vec, option, prelude::*};
+use proto::*;
+
+/// Any characters, control characters and those outside the basic plane included.
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..12).prop_map(String::from_iter)
+}
+
+/// Figures as prices have them: millionths. JSON text of such a number reads back to the same bits.
+fn money() -> impl Strategy<Value = f64> {
+    (0_u64..1 << 50).prop_map(|millionths| millionths as f64 / 1e6)
+}
+
+pub(crate) fn id() -> impl Strategy<Value = RequestId> {
+    prop_oneof![any::<i64>().prop_map(RequestId::Number), text().prop_map(RequestId::Text)]
+}
+
+fn decision() -> impl Strategy<Value = Decision> {
+    prop::sample::select(vec![Decision::No, Decision::Once, Decision::Session])
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    prop::sample::select(vec![Source::Model, Source::Exact, Source::Near, Source::Verdict, Source::Offline])
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop::sample::select(vec![Verdict::Allow, Verdict::Approved, Verdict::Declined, Verdict::Denied])
+}
+
+fn attachment() -> impl Strategy<Value = Attachment> {
+    (text(), text()).prop_map(|(name, text)| Attachment { name, text })
+}
+
+fn ask() -> impl Strategy<Value = AskRequest> {
+    let texts = (text(), text(), text(), text());
+    let flags = any::<[bool; 5]>();
+    (texts, vec(attachment(), 0..4), flags, any::<u32>(), any::<u64>()).prop_map(
+        |((prompt, cwd, session, model), attachments, flags, max_turns, timeout_ms)| AskRequest {
+            prompt,
+            attachments,
+            cwd,
+            session,
+            continue_conversation: flags[0],
+            model,
+            max_turns,
+            timeout_ms,
+            interactive: flags[1],
+            detach: flags[2],
+            ephemeral: flags[3],
+            reasoning: flags[4],
+        },
+    )
+}
+
+pub(crate) fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        Just(Request::Status(StatusRequest {})),
+        any::<bool>().prop_map(|if_idle| Request::Stop(StopRequest { if_idle })),
+        (option::of(id()), option::of(text())).prop_map(|(id, turn)| Request::Cancel(CancelRequest { id, turn })),
+        ask().prop_map(Request::Ask),
+        (any::<u64>(), decision())
+            .prop_map(|(approval, decision)| Request::Approve(ApproveRequest { approval, decision })),
+        Just(Request::Reload(ReloadRequest {})),
+        text().prop_map(|cwd| Request::SessionsList(SessionsListRequest { cwd })),
+        (text(), text()).prop_map(|(cwd, name)| Request::SessionsShow(SessionsShowRequest { cwd, name })),
+        (text(), text()).prop_map(|(cwd, name)| Request::SessionsClear(SessionsClearRequest { cwd, name })),
+        Just(Request::Models(ModelsRequest {})),
+    ]
+}
+
+fn status() -> impl Strategy<Value = StatusReport> {
+    let texts = (text(), text(), text(), text());
+    let fact = (text(), text()).prop_map(|(name, value)| Fact { name, value });
+    let counts = any::<(u32, u64, bool, u32, u32)>();
+    (texts, counts, vec(fact, 0..4), vec(text(), 0..4)).prop_map(
+        |((version, protocol, socket, state_dir), (pid, uptime_s, draining, connections, turns), facts, warnings)| {
+            StatusReport {
+                version,
+                protocol,
+                pid,
+                uptime_s,
+                socket,
+                state_dir,
+                draining,
+                connections,
+                turns,
+                facts,
+                warnings,
+            }
+        },
+    )
+}
+
+fn usage() -> impl Strategy<Value = Usage> {
+    any::<[u64; 4]>().prop_map(|[prompt_tokens, completion_tokens, cache_hit_tokens, cache_miss_tokens]| Usage {
+        prompt_tokens,
+        completion_tokens,
+        cache_hit_tokens,
+        cache_miss_tokens,
+    })
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let texts = (text(), text(), text(), text());
+    let call = (text(), verdict(), any::<bool>()).prop_map(|(name, verdict, ok)| ToolCallReport { name, verdict, ok });
+    let counts = any::<(u32, u32, u64)>();
+    (texts, source(), usage(), option::of(money()), option::of(money()), vec(call, 0..4), counts).prop_map(
+        |((answer, session, conversation, model), source, usage, cost_usd, saved_usd, tool_calls, counts)| Answer {
+            answer,
+            source,
+            session,
+            conversation,
+            model,
+            usage,
+            cost_usd,
+            saved_usd,
+            turns: counts.0,
+            tool_calls,
+            redactions: counts.1,
+            elapsed_ms: counts.2,
+        },
+    )
+}
+
+fn summary() -> impl Strategy<Value = SessionSummary> {
+    (text(), text(), text(), any::<(u32, u32, u64)>()).prop_map(
+        |(project, name, last_question, (conversations, files, idle_s))| SessionSummary {
+            project,
+            name,
+            conversations,
+            files,
+            idle_s,
+            last_question,
+        },
+    )
+}
+
+fn detail() -> impl Strategy<Value = SessionDetail> {
+    let exchange = (text(), text()).prop_map(|(question, answer)| Exchange { question, answer });
+    let conversation = (text(), any::<u64>(), vec(exchange, 0..3))
+        .prop_map(|(id, age_s, exchanges)| ConversationView { id, age_s, exchanges });
+    (summary(), vec(text(), 0..4), text(), vec(conversation, 0..3))
+        .prop_map(|(summary, files, task, conversations)| SessionDetail { summary, files, task, conversations })
+}
+
+fn models() -> impl Strategy<Value = ModelsReport> {
+    let price = (money(), money(), money(), any::<bool>()).prop_map(|(hit, miss, output, peak)| Price {
+        hit,
+        miss,
+        output,
+        peak,
+    });
+    let model = (text(), option::of(price)).prop_map(|(id, price)| ModelInfo { id, price });
+    (text(), text(), vec(model, 0..4)).prop_map(|(provider, current, models)| ModelsReport {
+        provider,
+        current,
+        models,
+    })
+}
+
+/// A response and the method that it answers.
+pub(crate) fn response() -> impl Strategy<Value = (&'static str, Response)> {
+    prop_oneof![
+        status().prop_map(|it| ("status", it.into())),
+        any::<(u32, u32)>().prop_map(|(pid, turns)| ("stop", StopReport { pid, turns }.into())),
+        any::<u32>().prop_map(|cancelled| ("cancel", CancelReport { cancelled }.into())),
+        answer().prop_map(|it| ("ask", it.into())),
+        any::<bool>().prop_map(|accepted| ("approve", ApproveReport { accepted }.into())),
+        (vec(text(), 0..4), vec(text(), 0..4))
+            .prop_map(|(changed, restart_needed)| ("reload", ReloadReport { changed, restart_needed }.into())),
+        vec(summary(), 0..4).prop_map(|sessions| ("sessions.list", SessionsReport { sessions }.into())),
+        detail().prop_map(|it| ("sessions.show", it.into())),
+        any::<u32>().prop_map(|cleared| ("sessions.clear", ClearReport { cleared }.into())),
+        models().prop_map(|it| ("models", it.into())),
+    ]
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    let started = (text(), text(), text(), text(), text()).prop_map(|(turn, session, conversation, model, project)| {
+        Event::Started(Started { turn, session, conversation, model, project })
+    });
+    let finished = (any::<u32>(), text(), any::<bool>(), any::<u64>(), text()).prop_map(
+        |(call, name, ok, elapsed_ms, message)| {
+            Event::ToolFinished(ToolFinished { call, name, ok, elapsed_ms, message })
+        },
+    );
+    prop_oneof![
+        started,
+        text().prop_map(|delta| Event::Text(Delta { delta })),
+        text().prop_map(|delta| Event::Reasoning(Delta { delta })),
+        any::<bool>().prop_map(|void| Event::TextEnd(TextEnd { void })),
+        (any::<u32>(), text(), text()).prop_map(|(call, name, summary)| Event::ToolStarted(ToolStarted {
+            call,
+            name,
+            summary
+        })),
+        finished,
+        (any::<u64>(), text(), text(), text()).prop_map(|(approval, name, summary, reason)| {
+            Event::Approval(Approval { approval, name, summary, reason })
+        }),
+        (any::<u32>(), any::<u64>(), text()).prop_map(|(attempt, wait_ms, reason)| Event::Retry(Retry {
+            attempt,
+            wait_ms,
+            reason
+        })),
+        text().prop_map(|message| Event::Notice(Notice { message })),
+    ]
+}
+
+pub(crate) fn failure() -> impl Strategy<Value = Failure> {
+    (prop::sample::select(ErrorKind::ALL.to_vec()), text(), text())
+        .prop_map(|(kind, message, hint)| Failure::new(kind, message).hint(hint))
+}
+
+/// A body and the method that it answers.
+pub(crate) fn body() -> impl Strategy<Value = (&'static str, Body)> {
+    prop_oneof![
+        event().prop_map(|event| ("ask", Body::Event(event))),
+        response().prop_map(|(method, response)| (method, Body::Done(response))),
+        failure().prop_map(|failure| ("status", Body::Failed(failure))),
+    ]
+}
