@@ -139,7 +139,7 @@ impl Loaded {
                 self.path = Some(path.to_owned());
             }
             Ok(None) if named => {
-                faults.push(file::whole(path, "does not exist".to_owned(), "check the name after --config"));
+                faults.push(file::whole(path, "does not exist".to_owned(), "check the name, or remove --config"));
             }
             Ok(None) => {}
             Err(fault) => faults.push(fault),
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_file_named_on_the_command_line_must_exist() {
         let faults = Config::load(Some(Path::new("/nonexistent/c.toml")), &|_| None).unwrap_err();
-        assert_eq!(faults.to_string(), "/nonexistent/c.toml: does not exist; check the name after --config");
+        assert_eq!(faults.to_string(), "/nonexistent/c.toml: does not exist; check the name, or remove --config");
     }
 
     #[test]
