@@ -1,6 +1,29 @@
 //! The configuration: parsed raw, checked against one table of keys, all faults reported together.
+//!
+//! Owns [`Config`] and the only way to make one: defaults, then the user's file, then the environment
+//! ([`Config::load`]), then, per project, the project's own file, which may only tighten ([`tighten`]). Parsing,
+//! environment names, `config show`, `config get` and the documentation all follow from [`KEYS`].
+//!
+//! Refuses unknown keys, wrong types, impossible values, and a file that somebody else can write. Never stops at the
+//! first fault. Never quotes a value that may be a key pasted into the wrong place. Holds no secret itself: it names
+//! where the provider's key is, and refuses a URL that carries one.
+
+mod document;
+mod fault;
+mod file;
+mod kind;
+mod load;
+mod project;
+mod table;
+mod url;
 
 use std::{path::PathBuf, time::Duration};
+
+pub use fault::{Fault, Faults, Place};
+pub use kind::{Kind, Value};
+pub use load::{Diff, Env, Loaded, Source, file_path};
+pub use project::{PROJECT_FILE, tighten};
+pub use table::{KEYS, Key, Project, Reload, nearest_key};
 
 /// A checked configuration. Every field has a default; every key is in the table that `config show` prints.
 #[derive(Debug, Clone, PartialEq)]
