@@ -28,7 +28,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
     llm::{self, Choice},
-    observe::LogGuard,
+    observe::log::LogHandle,
     process,
     redact::Redactor,
     server::{Turns, accept, listen::Bound},
@@ -50,16 +50,28 @@ pub struct Daemon {
     pub turns: Arc<Turns>,
     endpoint: Endpoint,
     socket: PathBuf,
-    loaded: RwLock<Arc<Loaded>>,
+    current: RwLock<Arc<Current>>,
     reloader: Reloader,
     provider: tokio::sync::Mutex<Option<Choice>>,
     redactor: RwLock<Redactor>,
-    log: LogGuard,
+    log: Option<LogHandle>,
     started: Instant,
     connections: AtomicI64,
     warnings: Vec<String>,
     draining: CancellationToken,
     closing: CancellationToken,
+}
+
+/// The configuration in force, with its sources.
+struct Current {
+    loaded: Loaded,
+    config: Arc<Config>,
+}
+
+impl Current {
+    fn new(loaded: Loaded) -> Self {
+        Self { config: Arc::new(loaded.config.clone()), loaded }
+    }
 }
 
 /// What the daemon is made of at start.
@@ -72,8 +84,8 @@ pub struct Parts {
     pub loaded: Loaded,
     /// Reads it again.
     pub reloader: Reloader,
-    /// The log.
-    pub log: LogGuard,
+    /// The controls of the log; `None` when it could not be opened.
+    pub log: Option<LogHandle>,
     /// What was not as it should be at start.
     pub warnings: Vec<String>,
     /// Directory of the global AGENTS.md.
@@ -89,7 +101,7 @@ impl Daemon {
             turns: Arc::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
-            loaded: RwLock::new(Arc::new(parts.loaded)),
+            current: RwLock::new(Arc::new(Current::new(parts.loaded))),
             reloader: parts.reloader,
             provider: tokio::sync::Mutex::default(),
             redactor: RwLock::default(),
@@ -106,11 +118,11 @@ impl Daemon {
 
     /// The configuration now.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.loaded().config)
+        Arc::clone(&self.current().config)
     }
 
-    fn loaded(&self) -> Arc<Loaded> {
-        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The choke point before disk, log and wire.
@@ -119,7 +131,9 @@ impl Daemon {
     }
 
     fn set_redactor(&self, redactor: Redactor) {
-        self.log.set_redactor(redactor.clone());
+        if let Some(log) = &self.log {
+            log.set_redactor(redactor.clone());
+        }
         *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
     }
 
@@ -158,14 +172,14 @@ impl Daemon {
 
     /// The report of `status`.
     pub fn status(&self) -> StatusReport {
-        let loaded = self.loaded();
+        let current = self.current();
         let fact = |name: &str, value: String| Fact { name: name.into(), value };
         let (provider, model) = match self.provider.try_lock().ok().and_then(|known| known.clone()) {
             Some(Choice::Online(provider)) => (provider.endpoint().to_owned(), provider.default_model().to_owned()),
             Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
             None => ("not asked yet".to_owned(), String::new()),
         };
-        let config = loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+        let config = current.loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
         StatusReport {
             version: proto::VERSION.into(),
             protocol: format!("{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"),
@@ -210,12 +224,14 @@ impl Daemon {
             tracing::error!("reload refused, the old configuration stays");
             Failure::new(ErrorKind::Usage, faults).hint("the old configuration stays in force")
         })?;
-        let diff = self.loaded().diff(&new);
-        self.log.set_level(&new.config.log.level);
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        let diff = self.current().loaded.diff(&new);
+        if let Some(log) = &self.log {
+            log.apply(&new.config.log);
+        }
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Current::new(new));
         *self.provider.lock().await = None;
         tracing::info!(changed = diff.changed.len(), "configuration reloaded");
-        Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart_needed })
+        Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart })
     }
 
     /// What the provider offers.

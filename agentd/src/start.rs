@@ -19,7 +19,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     cli::{self, Cli},
-    config::{self, Loaded},
+    config::{Config, Loaded},
     daemon::{self, Daemon, Parts},
     observe, paths, process,
     server::listen::{self, Lock},
@@ -71,7 +71,7 @@ fn launch(cli: &Cli) -> Result<ExitCode, Failed> {
     let endpoint = Endpoint::resolve(&paths::RealEnvironment).map_err(Failed::new)?;
     let load = loader(cli);
     let loaded = load().map_err(|message| Failed { code: EX_CONFIG, message })?;
-    paths::prepare(&endpoint, activation.is_some()).map_err(Failed::new)?;
+    paths::prepare(&endpoint).map_err(Failed::new)?;
     let start = Start { endpoint, loaded, load: Box::new(load), activation };
     if cli.daemonize { detach(start) } else { serve(start, Report::Foreground).map(|()| ExitCode::SUCCESS) }
 }
@@ -79,7 +79,7 @@ fn launch(cli: &Cli) -> Result<ExitCode, Failed> {
 /// Reads the configuration, now and at every reload.
 fn loader(cli: &Cli) -> impl Fn() -> Result<Loaded, String> + Send + Sync + 'static {
     let path = cli.config.clone();
-    move || config::load(path.as_deref()).map_err(|faults| faults.to_string())
+    move || Config::load(path.as_deref(), &|name| std::env::var_os(name)).map_err(|faults| faults.to_string())
 }
 
 /// Everything a start needs, checked.
@@ -195,7 +195,11 @@ impl Report {
 fn serve(start: Start, report: Report) -> Result<(), Failed> {
     let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
     let foreground = matches!(report, Report::Foreground);
-    let (log, mut warnings) = observe::init(&start.endpoint.log_dir(), &start.loaded.config.log, foreground);
+    let mut warnings = Vec::new();
+    // The guard writes what is queued when it is dropped, after everything that logs.
+    let log = observe::log::init(&start.endpoint.log_dir(), &start.loaded.config.log, foreground)
+        .map_err(|error| warnings.push(format!("there is no log: {error}")))
+        .ok();
     if let Err(error) = process::become_subreaper() {
         warnings.push(format!("commands that detach themselves may outlive agentd: {error}"));
     }
@@ -222,7 +226,7 @@ fn serve(start: Start, report: Report) -> Result<(), Failed> {
             socket: bound.path.clone(),
             loaded: start.loaded,
             reloader: start.load,
-            log,
+            log: log.as_ref().map(|guard| guard.handle().clone()),
             warnings,
             config_dir: paths::config_dir(),
         }));

@@ -13,8 +13,6 @@ use tokio_util::sync::CancellationToken;
 use super::Daemon;
 use crate::process;
 
-/// How often old log files are looked for. They are a day long; an hour late does not matter.
-const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
 /// How often orphans of tool children that were re-parented to us are collected.
 const REAP_PERIOD: Duration = Duration::from_secs(10);
 /// How long the daemon may take to answer itself.
@@ -25,9 +23,9 @@ const PROBE: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"status\"}\n";
 /// Starts the background work; it ends with the returned token.
 pub(super) fn start(daemon: &Arc<Daemon>) -> CancellationToken {
     let end = CancellationToken::new();
-    spawn_every(&end, RETENTION_PERIOD, Arc::clone(daemon), |daemon| async move {
-        daemon.log.sweep(&daemon.config().log);
-    });
+    if let Some(log) = &daemon.log {
+        tokio::spawn(log.clone().keep_swept(end.clone()));
+    }
     spawn_every(&end, REAP_PERIOD, Arc::clone(daemon), |_| async { process::reap().await });
     if let Some(period) = sd_notify::watchdog_enabled() {
         // Twice within the period, as systemd advises.
