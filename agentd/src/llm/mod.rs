@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::redact::Redacted;
 
+mod assemble;
+pub mod sse;
+mod wire;
+
 /// One message of a conversation, in the order the provider gets them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
