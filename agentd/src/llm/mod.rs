@@ -11,6 +11,11 @@ use serde_json::Value;
 use crate::redact::Redacted;
 
 mod assemble;
+mod classify;
+mod error;
+mod http;
+mod key;
+mod retry;
 pub mod sse;
 mod wire;
 
