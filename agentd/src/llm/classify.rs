@@ -96,9 +96,11 @@ impl Subject {
                 format!("a request to {base} cannot be made: {}", self.quote(&why)),
                 "check [provider] with `agentctl config show`",
             ),
-            Fault::Connect(why) => {
-                LlmError::new(Class::Unreachable, format!("cannot reach {base}: {}", self.quote(&why)), self.reach_hint())
-            }
+            Fault::Connect(why) => LlmError::new(
+                Class::Unreachable,
+                format!("cannot reach {base}: {}", self.quote(&why)),
+                self.reach_hint(),
+            ),
             Fault::Broken(why) if begun => self.truncated(&self.quote(&why)),
             Fault::Broken(why) => LlmError::new(
                 Class::Unreachable,
@@ -139,7 +141,11 @@ impl Subject {
     /// Bytes that are no reply.
     pub(super) fn garbage(&self, why: &str) -> LlmError {
         let message = format!("{} sent a reply that cannot be read: {why}", self.base);
-        LlmError::new(Class::Garbage, message, "ask again; if it stays, check provider.base_url (`agentctl config show`)")
+        LlmError::new(
+            Class::Garbage,
+            message,
+            "ask again; if it stays, check provider.base_url (`agentctl config show`)",
+        )
     }
 
     /// No sign of life.
@@ -246,7 +252,9 @@ impl Subject {
 
     fn model_hint(&self, model: &str) -> String {
         match (self.kind, RETIRED.iter().find(|(name, _)| *name == model)) {
-            (ProviderKind::Ollama, _) => format!("type: ollama pull {model}, or choose one of `agentctl models` with -m"),
+            (ProviderKind::Ollama, _) => {
+                format!("type: ollama pull {model}, or choose one of `agentctl models` with -m")
+            }
             (ProviderKind::Deepseek, Some((_, how))) => format!("use `-m deepseek-flash` {how}"),
             (ProviderKind::Deepseek, None) => "use `-m deepseek-flash`, or one of `agentctl models`".to_owned(),
             _ => "choose one of `agentctl models` with -m or provider.model".to_owned(),
@@ -348,11 +356,13 @@ fn class_by_text(text: &str, tags: &str) -> Option<Class> {
         return Some(Class::ReasoningRule);
     }
     let overflow_tags = ["quota_limit_reached", "context_length_exceeded", "exceed_context_size"];
-    let overflow = ["maximum context length", "input token exceed", "context window", "prompt is too long", "context size"];
+    let overflow =
+        ["maximum context length", "input token exceed", "context window", "prompt is too long", "context size"];
     if tagged(&overflow_tags) || any(&overflow) {
         return Some(Class::ContextOverflow);
     }
-    let unknown = ["not exist", "not found", "unknown model", "invalid model", "supported api model names", "unsupported model"];
+    let unknown =
+        ["not exist", "not found", "unknown model", "invalid model", "supported api model names", "unsupported model"];
     if tagged(&["model_not_found"]) || (text.contains("model") && any(&unknown)) {
         return Some(Class::UnknownModel);
     }
@@ -416,10 +426,25 @@ mod tests {
     fn each_status_and_wording_has_its_class() {
         let bad = "invalid_request_error";
         for (status, message, code, class) in [
-            (400, "The `reasoning_content` in the thinking mode must be passed back to the API.", bad, Class::ReasoningRule),
-            (400, "Missing `reasoning_content` field in the assistant message at message index 3", bad, Class::ReasoningRule),
-            (400, "This model's maximum context length is 64 tokens. However, you requested 80 tokens (70 in the messages, \
-                   10 in the completion). Please reduce the length of the messages or completion.", bad, Class::ContextOverflow),
+            (
+                400,
+                "The `reasoning_content` in the thinking mode must be passed back to the API.",
+                bad,
+                Class::ReasoningRule,
+            ),
+            (
+                400,
+                "Missing `reasoning_content` field in the assistant message at message index 3",
+                bad,
+                Class::ReasoningRule,
+            ),
+            (
+                400,
+                "This model's maximum context length is 64 tokens. However, you requested 80 tokens (70 in the messages, \
+                   10 in the completion). Please reduce the length of the messages or completion.",
+                bad,
+                Class::ContextOverflow,
+            ),
             (400, "Input token exceed the limit", "quota_limit_reached", Class::ContextOverflow),
             (400, "too long", "quota_limit_reached", Class::ContextOverflow),
             (400, "Model Not Exist", bad, Class::UnknownModel),
@@ -465,13 +490,20 @@ mod tests {
             assert!(retired.message.contains("2026-07-24 15:59 UTC"), "{retired:?}");
             assert!(retired.hint.contains("deepseek-flash") && retired.hint.contains(how), "{retired:?}");
         }
-        let error = subject(ProviderKind::Ollama).refusal(404, Media::Json, (None, None), &body("model 'q' not found", ""), "q");
+        let error = subject(ProviderKind::Ollama).refusal(
+            404,
+            Media::Json,
+            (None, None),
+            &body("model 'q' not found", ""),
+            "q",
+        );
         assert!(error.hint.contains("ollama pull q"));
     }
 
     #[test]
     fn a_web_page_is_told_by_its_title_and_stays_short() {
-        let page = format!("<html><head><title>502 Bad\nGateway</title></head><body>{}</body></html>", "x".repeat(9000));
+        let page =
+            format!("<html><head><title>502 Bad\nGateway</title></head><body>{}</body></html>", "x".repeat(9000));
         let error = refused(502, &page, "m");
         assert_eq!(error.class, Class::Overloaded);
         assert!(error.message.ends_with("(502: 502 Bad Gateway)"), "{error:?}");
@@ -484,7 +516,16 @@ mod tests {
 
     #[test]
     fn long_and_odd_error_bodies_become_one_short_line() {
-        for text in ["", "\0\x07", "null", "[]", "[{\"error\":\"a\"}]", "{\"error\":null}", &"ä".repeat(5000), &"a ".repeat(5000)] {
+        for text in [
+            "",
+            "\0\x07",
+            "null",
+            "[]",
+            "[{\"error\":\"a\"}]",
+            "{\"error\":null}",
+            &"ä".repeat(5000),
+            &"a ".repeat(5000),
+        ] {
             let error = refused(500, text, "m");
             assert!(error.message.chars().count() < QUOTE_MAX + 80, "{error:?}");
             assert!(!error.message.contains(char::is_control), "{error:?}");

@@ -219,11 +219,7 @@ fn build(flavour: Flavour) -> Result<Client, Fault> {
     }
     builder.build().map_err(|error| {
         let causes = causes(&error);
-        if flavour.tls && causes.contains("CA certificates") {
-            Fault::NoCertificates
-        } else {
-            Fault::Setup(causes)
-        }
+        if flavour.tls && causes.contains("CA certificates") { Fault::NoCertificates } else { Fault::Setup(causes) }
     })
 }
 
@@ -361,7 +357,10 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         #[expect(clippy::disallowed_methods, reason = "the test itself, started again")]
         let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "llm::http::tests::without_ca_certificates_plain_addresses_work_and_encrypted_ones_say_so"])
+            .args([
+                "--exact",
+                "llm::http::tests::without_ca_certificates_plain_addresses_work_and_encrypted_ones_say_so",
+            ])
             .env(BARE, "1")
             .env("SSL_CERT_FILE", empty.path().join("absent.pem"))
             .env("SSL_CERT_DIR", empty.path())

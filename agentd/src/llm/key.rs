@@ -110,8 +110,7 @@ fn read_private(path: &Path) -> Result<String, Failure> {
     };
     // Non-blocking: a FIFO without a writer would hold the daemon for ever.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-    let file =
-        OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(failed)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(failed)?;
     let meta = file.metadata().map_err(failed)?;
     if !meta.is_file() {
         return Err(failed(std::io::Error::other("not a regular file")));
@@ -122,8 +121,11 @@ fn read_private(path: &Path) -> Result<String, Failure> {
     }
     if meta.mode() & 0o077 != 0 {
         let mode = meta.mode() & 0o777;
-        return Err(Failure::new(ErrorKind::Auth, format!("the key file {shown} has mode {mode:04o}: others may read it"))
-            .hint(format!("type: chmod 600 '{shown}'")));
+        return Err(Failure::new(
+            ErrorKind::Auth,
+            format!("the key file {shown} has mode {mode:04o}: others may read it"),
+        )
+        .hint(format!("type: chmod 600 '{shown}'")));
     }
     let mut text = String::new();
     #[expect(clippy::disallowed_methods, reason = "bounded by take")]

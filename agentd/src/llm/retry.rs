@@ -233,7 +233,10 @@ mod tests {
     }
 
     fn waits(heard: &[Delta]) -> Vec<Duration> {
-        heard.iter().map(|delta| if let Delta::Retry { wait, .. } = delta { *wait } else { panic!("{delta:?}") }).collect()
+        heard
+            .iter()
+            .map(|delta| if let Delta::Retry { wait, .. } = delta { *wait } else { panic!("{delta:?}") })
+            .collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -252,7 +255,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_fails_again_is_not_tried_again() {
-        for class in [Class::Auth, Class::Balance, Class::BadRequest, Class::ContextOverflow, Class::Timeout, Class::Garbage] {
+        for class in
+            [Class::Auth, Class::Balance, Class::BadRequest, Class::ContextOverflow, Class::Timeout, Class::Garbage]
+        {
             let (last, heard, took) = run(failed(class), 8, 600).await;
             assert_eq!((last, heard.len(), took), (failed(class), 0, Duration::ZERO));
         }
