@@ -10,6 +10,25 @@ use serde_json::Value;
 
 use crate::redact::Redacted;
 
+mod assemble;
+mod choose;
+mod classify;
+mod error;
+mod http;
+mod key;
+pub mod price;
+mod provider;
+mod reply;
+mod retry;
+pub mod sse;
+#[cfg(test)]
+mod testserver;
+mod wire;
+
+pub use choose::{Choice, Chooser};
+pub use error::{Class, LlmError, Worth};
+pub use provider::Provider;
+
 /// One message of a conversation, in the order the provider gets them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
