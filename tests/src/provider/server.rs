@@ -192,8 +192,11 @@ impl Shared {
         let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let expected = format!("Bearer {}", self.options.key);
         let authorized = request.header("authorization") == Some(expected.as_str());
-        let _running = Running(&self.running);
-        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        let (running, _counted) = if request.path.contains("/chat/completions") {
+            (self.running.fetch_add(1, Ordering::SeqCst) + 1, Some(Running(&self.running)))
+        } else {
+            (0, None)
+        };
         let number = self.log.add(connection, request, body.clone(), authorized);
         let answer = match self.decide(request, &body, authorized, running, number) {
             Ok(answer) => answer,
