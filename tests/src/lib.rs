@@ -1,1 +1,28 @@
-//! placeholder
+//! The hermetic harness, and a fake provider that is as strict as the real one.
+//!
+//! [`provider`] answers as the model's endpoint. [`Home`] gives a test a home of its own with the real programs in
+//! it, and leaves no process behind. [`RpcClient`] and [`FrameClient`] speak the two codecs of the socket.
+//!
+//! Harness functions panic with what was expected and what was seen: they run in tests only. Every wait has a
+//! deadline.
+
+pub mod provider;
+
+mod bins;
+mod daemon;
+mod frames;
+mod home;
+mod process;
+mod rpc;
+mod run;
+mod wait;
+
+pub use bins::Bins;
+pub use daemon::{DaemonBuilder, DaemonGuard};
+pub use frames::FrameClient;
+pub use home::Home;
+pub use process::{Leftover, belongs, leftovers, runs, signal};
+pub use rpc::{RpcClient, RpcFailure};
+pub use run::{Invocation, Output, Running};
+pub use rustix::process::Signal;
+pub use wait::{holds_within, wait_some, wait_until};

@@ -1,0 +1,7 @@
+//! Today's `agentd`, built with the tests: cargo does not build another package's programs.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    agentd::main()
+}
