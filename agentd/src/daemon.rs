@@ -10,7 +10,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant},
@@ -21,13 +21,14 @@ use proto::{
     StopReport, StopRequest,
     endpoint::Endpoint,
 };
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::Agent,
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
-    llm::{self, Choice},
+    llm::{Choice, Chooser, price},
     observe::log::LogHandle,
     process,
     redact::Redactor,
@@ -52,7 +53,9 @@ pub struct Daemon {
     socket: PathBuf,
     current: RwLock<Arc<Current>>,
     reloader: Reloader,
-    provider: tokio::sync::Mutex<Option<Choice>>,
+    chooser: Chooser,
+    /// What was chosen last, for `status` and the redactor.
+    chosen: Mutex<Option<Choice>>,
     redactor: RwLock<Redactor>,
     log: Option<LogHandle>,
     started: Instant,
@@ -103,7 +106,8 @@ impl Daemon {
             socket: parts.socket,
             current: RwLock::new(Arc::new(Current::new(parts.loaded))),
             reloader: parts.reloader,
-            provider: tokio::sync::Mutex::default(),
+            chooser: Chooser::new(),
+            chosen: Mutex::default(),
             redactor: RwLock::default(),
             log: parts.log,
             started: Instant::now(),
@@ -152,21 +156,24 @@ impl Daemon {
         self.connections.fetch_add(change, Ordering::Relaxed);
     }
 
-    /// The model that answers now; an offline choice is looked at again for every question.
+    /// The model that answers now.
     ///
     /// # Errors
     /// When the configuration names a provider that cannot be used.
     pub async fn provider(&self) -> Result<Choice, Failure> {
-        let mut known = self.provider.lock().await;
-        if let Some(choice @ Choice::Online(_)) = &*known {
-            return Ok(choice.clone());
+        let choice = self.chooser.choose(&self.config().provider).await?;
+        let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match (&*chosen, &choice) {
+            (Some(Choice::Online(old)), Choice::Online(new)) => Arc::ptr_eq(old, new),
+            _ => false,
+        };
+        if !known {
+            if let Choice::Online(provider) = &choice {
+                let key = provider.secrets().map(|key| key.expose_secret().to_owned());
+                self.set_redactor(Redactor::new(Redactor::environment_secrets().into_iter().chain(key)));
+            }
+            *chosen = Some(choice.clone());
         }
-        let choice = llm::choose(&self.config().provider).await?;
-        if let Choice::Online(provider) = &choice {
-            let key = provider.secrets();
-            self.set_redactor(Redactor::new(Redactor::environment_secrets().into_iter().chain(key)));
-        }
-        *known = Some(choice.clone());
         Ok(choice)
     }
 
@@ -174,8 +181,8 @@ impl Daemon {
     pub fn status(&self) -> StatusReport {
         let current = self.current();
         let fact = |name: &str, value: String| Fact { name: name.into(), value };
-        let (provider, model) = match self.provider.try_lock().ok().and_then(|known| known.clone()) {
-            Some(Choice::Online(provider)) => (provider.endpoint().to_owned(), provider.default_model().to_owned()),
+        let (provider, model) = match &*self.chosen.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Choice::Online(provider)) => (provider.endpoint(), provider.default_model().to_owned()),
             Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
             None => ("not asked yet".to_owned(), String::new()),
         };
@@ -229,7 +236,6 @@ impl Daemon {
             log.apply(&new.config.log);
         }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Current::new(new));
-        *self.provider.lock().await = None;
         tracing::info!(changed = diff.changed.len(), "configuration reloaded");
         Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart })
     }
@@ -244,8 +250,8 @@ impl Daemon {
         };
         let now = self.agent.clock.now();
         let ids = provider.models().await?;
-        let models = ids.into_iter().map(|id| ModelInfo { price: provider.price(&id, now), id }).collect();
-        Ok(ModelsReport { provider: provider.endpoint().into(), current: provider.default_model().into(), models })
+        let models = ids.into_iter().map(|id| ModelInfo { price: wire_price(&provider, &id, now), id }).collect();
+        Ok(ModelsReport { provider: provider.endpoint(), current: provider.default_model().into(), models })
     }
 }
 
