@@ -28,7 +28,7 @@ use crate::{
     agent::Agent,
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
-    llm::{Choice, Chooser, price},
+    llm::{Choice, Chooser},
     observe::log::LogHandle,
     process,
     redact::Redactor,
@@ -250,7 +250,7 @@ impl Daemon {
         };
         let now = self.agent.clock.now();
         let ids = provider.models().await?;
-        let models = ids.into_iter().map(|id| ModelInfo { price: wire_price(&provider, &id, now), id }).collect();
+        let models = ids.into_iter().map(|id| ModelInfo { price: provider.price(&id, now), id }).collect();
         Ok(ModelsReport { provider: provider.endpoint(), current: provider.default_model().into(), models })
     }
 }
@@ -282,7 +282,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     if broken.is_none() {
         let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;
     }
-    process::kill_all_strays().await;
+    process::stop_all().await;
     drop(file);
     tracing::info!("stopped");
     broken.unwrap_or(Ok(()))

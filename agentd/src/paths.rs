@@ -40,6 +40,12 @@ impl Environment for RealEnvironment {
     }
 }
 
+/// Directory of the global AGENTS.md: that of the configuration file.
+pub fn config_dir() -> Option<PathBuf> {
+    let file = crate::config::file_path(&|name| std::env::var_os(name)).ok()??;
+    file.parent().map(Path::to_owned)
+}
+
 /// Why the daemon cannot use a place. The text says what to type.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {

@@ -18,7 +18,7 @@ use proto::endpoint::{Endpoint, LockInfo};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
-    cli::{self, Cli},
+    cli::{self, Cli, Command},
     config::{Config, Loaded},
     daemon::{self, Daemon, Parts},
     observe, paths, process,
@@ -52,9 +52,12 @@ impl Failed {
 
 /// The program.
 pub fn main() -> ExitCode {
+    if let Some(code) = process::entry() {
+        return code;
+    }
     let cli = Cli::parse();
-    if let Some(command) = &cli.command {
-        return cli::run_config(command, cli.config.as_deref());
+    if let Some(Command::Config(config)) = &cli.command {
+        return cli::run_config(&config.command, cli.config.as_deref());
     }
     match launch(&cli) {
         Ok(code) => code,
@@ -73,7 +76,7 @@ fn launch(cli: &Cli) -> Result<ExitCode, Failed> {
     let loaded = load().map_err(|message| Failed { code: EX_CONFIG, message })?;
     paths::prepare(&endpoint).map_err(Failed::new)?;
     let start = Start { endpoint, loaded, load: Box::new(load), activation };
-    if cli.daemonize { detach(start) } else { serve(start, Report::Foreground).map(|()| ExitCode::SUCCESS) }
+    if cli.daemonize { detach(start) } else { serve(start, &mut Report::Foreground).map(|()| ExitCode::SUCCESS) }
 }
 
 /// Reads the configuration, now and at every reload.
@@ -114,10 +117,14 @@ fn close_inherited(keep: Option<&OwnedFd>) {
     use std::os::fd::AsRawFd;
     let keep = keep.map(AsRawFd::as_raw_fd);
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    let open: Vec<RawFd> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    for fd in open.into_iter().filter(|fd| *fd > 2 && Some(*fd) != keep) {
+    let listed: Vec<RawFd> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in listed.into_iter().filter(|fd| *fd > 2 && Some(*fd) != keep) {
+        // The listing's own handle was among them and is closed by now.
+        if std::fs::read_link(format!("/proc/self/fd/{fd}")).is_err() {
+            continue;
+        }
         // SAFETY: at this point of main no Rust object owns a descriptor above 2 but the activation socket, which is
-        // kept, and the directory handle of the listing above, which is gone: closing its number again is EBADF.
+        // kept; this one is open, so it was inherited, and closing it takes nothing from anybody.
         #[expect(unsafe_code, reason = "inherited descriptors come as numbers; see SAFETY")]
         unsafe {
             rustix::io::close(fd);
@@ -135,16 +142,14 @@ fn detach(start: Start) -> Result<ExitCode, Failed> {
             pass_on(&mut from_child)
         }
         Outcome::Parent(Err(error)) => Err(Failed::new(format!("cannot detach: {error}"))),
-        Outcome::Child(Err(error)) => {
-            Report::Pipe(to_parent).failed(&Failed::new(format!("cannot detach: {error}")));
-            Ok(ExitCode::FAILURE)
-        }
-        Outcome::Child(Ok(_)) => {
+        Outcome::Child(outcome) => {
             drop(from_child);
-            let mut second = to_parent.try_clone().map_err(Failed::new)?;
-            serve(start, Report::Pipe(to_parent)).map(|()| ExitCode::SUCCESS).inspect_err(|failed| {
-                let _ = write!(second, "{}\n{}", failed.code, failed.message);
-            })
+            let mut report = Report::Pipe(Some(to_parent));
+            let served = match outcome {
+                Ok(_) => serve(start, &mut report),
+                Err(error) => Err(Failed::new(format!("cannot detach: {error}"))),
+            };
+            served.inspect_err(|failed| report.failed(failed)).map(|()| ExitCode::SUCCESS)
         }
     }
 }
@@ -164,35 +169,37 @@ fn pass_on(from_child: &mut impl Read) -> Result<ExitCode, Failed> {
     }
 }
 
-/// How the start reports.
+/// How the start reports. A pipe is closed with its one report: the parent waits for its end.
 enum Report {
     Foreground,
-    Pipe(PipeWriter),
+    Pipe(Option<PipeWriter>),
 }
 
 impl Report {
-    fn ready(self, line: &str) {
+    fn ready(&mut self, line: &str) {
         match self {
             Self::Foreground => say(line),
-            Self::Pipe(mut to_parent) => {
-                let _ = write!(to_parent, "0\n{line}");
-            }
+            Self::Pipe(_) => self.tell(&format!("0\n{line}")),
         }
         daemon::watch::notify_ready();
     }
 
-    fn failed(self, failed: &Failed) {
-        match self {
-            Self::Foreground => say(&failed.message),
-            Self::Pipe(mut to_parent) => {
-                let _ = write!(to_parent, "{}\n{}", failed.code, failed.message);
-            }
+    /// In the foreground the caller prints the failure.
+    fn failed(&mut self, failed: &Failed) {
+        self.tell(&format!("{}\n{}", failed.code, failed.message));
+    }
+
+    fn tell(&mut self, report: &str) {
+        if let Self::Pipe(pipe) = self
+            && let Some(mut to_parent) = pipe.take()
+        {
+            let _ = to_parent.write_all(report.as_bytes());
         }
     }
 }
 
 /// Locks, listens, runs. Guards end in reverse order: the runtime, the socket, the lock.
-fn serve(start: Start, report: Report) -> Result<(), Failed> {
+fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
     let foreground = matches!(report, Report::Foreground);
     let mut warnings = Vec::new();

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 /// How long a question to the user may stand: long enough for a meeting, short enough that a forgotten terminal does
 /// not hold a turn and its conversation for ever.
-pub const APPROVAL_DEADLINE: Duration = Duration::from_secs(15 * 60);
+pub(super) const APPROVAL_DEADLINE: Duration = Duration::from_secs(15 * 60);
 
 /// Open questions, by number.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ use crate::{
     llm::{Message, ToolCall},
     memory::session::{SessionKey, SessionLimits},
     redact::Redacted,
-    tools::{Judgement, Tool, ToolContext, ToolOutput},
+    tools::{BoxFuture, Judgement, Tool, ToolContext, ToolOutput},
 };
 
 /// Reads at once: enough to hide their latency, few enough for two cores and a spinning disk.
@@ -82,8 +82,10 @@ impl Calls<'_> {
     /// Runs the calls of one step; `first` is the number of the first call within the turn.
     pub(super) async fn run(&self, calls: &[ToolCall], guard: &mut LoopGuard, first: u32) -> Step {
         let mut step = Step::default();
-        let mut checked = (first..).zip(calls).map(|(number, call)| self.check(number, call, guard, &mut step.failure));
-        let checked: Vec<_> = checked.by_ref().collect();
+        let checked: Vec<_> = (first..)
+            .zip(calls)
+            .map(|(number, call)| self.check(number, call, guard, &mut step.failure))
+            .collect();
         let mut rest = checked.as_slice();
         while let Some(next) = rest.first() {
             let together = rest.iter().take_while(|c| is_plain_read(c)).count().max(1);
@@ -94,7 +96,9 @@ impl Calls<'_> {
                     self.record(&mut step, one.call(), Outcome::not_run(NOT_RUN.into(), Verdict::Denied, None));
                 }
             } else if is_plain_read(next) {
-                let outcomes: Vec<_> = stream::iter(now.iter().map(|one| self.settle(one))).buffered(PARALLEL).collect().await;
+                let reads: Vec<BoxFuture<'_, Outcome>> =
+                    now.iter().map(|one| -> BoxFuture<'_, Outcome> { Box::pin(self.settle(one)) }).collect();
+                let outcomes: Vec<_> = stream::iter(reads).buffered(PARALLEL).collect().await;
                 for (one, outcome) in now.iter().zip(outcomes) {
                     self.record(&mut step, one.call(), outcome);
                 }

@@ -9,7 +9,7 @@ const STOP_AT: u32 = 5;
 
 /// What the guard says of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Say {
+pub(super) enum Say {
     /// Go on.
     Go,
     /// Go on and tell the model.
@@ -20,13 +20,13 @@ pub enum Say {
 
 /// Counts equal calls of one turn.
 #[derive(Debug, Default)]
-pub struct LoopGuard {
+pub(super) struct LoopGuard {
     seen: HashMap<(String, String), u32>,
 }
 
 impl LoopGuard {
     /// Counts a call by name and argument text.
-    pub fn count(&mut self, name: &str, arguments: &str) -> Say {
+    pub(super) fn count(&mut self, name: &str, arguments: &str) -> Say {
         let times = self.seen.entry((name.to_owned(), arguments.to_owned())).or_default();
         *times += 1;
         match *times {

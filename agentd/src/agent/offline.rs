@@ -8,7 +8,11 @@ use super::{
     Agent, Ask,
     turn::{Place, cancelled},
 };
-use crate::memory::session::{Conversation, SessionKey};
+use crate::{
+    config::ProviderKind,
+    memory::session::{Conversation, SessionKey},
+    offline::Why,
+};
 
 /// How long the search may take. A few milliseconds on an ordinary project; a huge one gets what was found by then.
 const SEARCH_DEADLINE: Duration = Duration::from_secs(5);
@@ -33,23 +37,28 @@ pub(super) async fn answer(
         project: project.root.display().to_string(),
     };
     ask.events.send(Event::Started(started)).await;
-    let (offline, root) = (Arc::clone(&agent.offline), project.root.clone());
-    let (question, reason) = (ask.request.prompt.clone(), reason.to_owned());
-    let search = tokio::task::spawn_blocking(move || offline.answer(&root, &question, &reason, SEARCH_DEADLINE));
+    let (offline, root, redactor) = (Arc::clone(&agent.offline), project.root.clone(), ask.redactor.clone());
+    let (question, config) = (ask.request.prompt.clone(), Arc::clone(&place.config));
+    let search = tokio::task::spawn_blocking(move || {
+        let why = match config.provider.kind {
+            ProviderKind::Offline => Why::Chosen,
+            _ => Why::NoModel { key_variable: &config.provider.api_key_env },
+        };
+        offline.answer(&root, &question, why, &redactor, SEARCH_DEADLINE)
+    });
     let found = tokio::select! {
         found = search => found.map_err(|_| Failure::new(ErrorKind::Internal, "the search failed inside the daemon"))?,
         () = ask.cancel.cancelled() => return Err(cancelled()),
     };
-    let (text, redactions) = ask.redactor.text_counted(&found.text);
-    ask.events.send(Event::Text(Delta { delta: text.to_string() })).await;
+    let text = found.text.to_string();
+    ask.events.send(Event::Text(Delta { delta: text.clone() })).await;
     if !ask.request.ephemeral {
         agent.sessions.touch_files(key, place.session_limits(), &found.files);
     }
     Ok(Answer {
-        answer: text.to_string(),
+        answer: text,
         source: Source::Offline,
         cost_usd: Some(0.0),
-        redactions,
         ..Answer::default()
     })
 }

@@ -26,7 +26,9 @@ pub(super) fn start(daemon: &Arc<Daemon>) -> CancellationToken {
     if let Some(log) = &daemon.log {
         tokio::spawn(log.clone().keep_swept(end.clone()));
     }
-    spawn_every(&end, REAP_PERIOD, Arc::clone(daemon), |_| async { process::reap().await });
+    spawn_every(&end, REAP_PERIOD, Arc::clone(daemon), |_| async {
+        process::reap().await;
+    });
     if let Some(period) = sd_notify::watchdog_enabled() {
         // Twice within the period, as systemd advises.
         spawn_every(&end, period / 2, Arc::clone(daemon), |daemon| async move { feed_watchdog(&daemon).await });

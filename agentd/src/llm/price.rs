@@ -101,6 +101,12 @@ pub fn price(model: &str, at: SystemTime) -> Option<Price> {
     table()?.price(model, Timestamp::try_from(at).ok()?)
 }
 
+/// True inside the provider's peak windows.
+pub fn is_peak(at: SystemTime) -> bool {
+    let at = Timestamp::try_from(at).ok();
+    table().zip(at).is_some_and(|(table, at)| table.peak.holds(at))
+}
+
 /// What these tokens cost at that price, in US dollars.
 #[allow(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
 pub fn cost(usage: Usage, price: Price) -> f64 {

@@ -108,8 +108,21 @@ impl Provider {
     pub fn cost(&self, model: &str, usage: Usage, at: SystemTime) -> Option<f64> {
         match self.subject.kind {
             ProviderKind::Ollama | ProviderKind::Offline => Some(0.0),
+            _ => Some(price::cost(usage, self.known_price(model, at)?)),
+        }
+    }
+
+    /// The price of a model at a moment, for people; `None` when it is unknown or nothing is billed.
+    pub fn price(&self, model: &str, at: SystemTime) -> Option<proto::Price> {
+        let price::Price { hit, miss, output } = self.known_price(model, at)?;
+        Some(proto::Price { hit, miss, output, peak: price::is_peak(at) })
+    }
+
+    fn known_price(&self, model: &str, at: SystemTime) -> Option<price::Price> {
+        match self.subject.kind {
+            ProviderKind::Ollama | ProviderKind::Offline => None,
             ProviderKind::Openai | ProviderKind::Auto if self.subject.base.host() != "api.deepseek.com" => None,
-            _ => Some(price::cost(usage, price::price(model, at)?)),
+            _ => price::price(model, at),
         }
     }
 

@@ -249,7 +249,7 @@ mod tests {
             for (number, wait) in waits.iter().enumerate() {
                 assert!(*wait <= BACKOFF_CAP.min(BACKOFF_BASE * (1 << number)), "{waits:?}");
             }
-            assert!(took >= waits.iter().sum());
+            assert!(took >= waits.iter().sum::<Duration>());
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use interprocess::local_socket::{
-    tokio::{Listener, Stream},
-    traits::tokio::Listener as _,
+use interprocess::{
+    local_socket::traits::tokio::Listener as _,
+    os::unix::uds_local_socket::tokio::{Listener, Stream},
 };
 use proto::{ErrorKind, Failure, MAX_CONNECTIONS, rpc};
 use rustix::io::Errno;

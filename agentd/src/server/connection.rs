@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use interprocess::local_socket::tokio::Stream;
+use interprocess::os::unix::uds_local_socket::tokio::Stream;
 use proto::{
     Body, ClientMessage, ErrorKind, Failure, MAX_IN_FLIGHT, Request, RequestId, ServerMessage, codec,
     hello::Hello,

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use interprocess::local_socket::tokio::Stream;
+use interprocess::os::unix::uds_local_socket::tokio::Stream;
 use proto::{
     ErrorKind, Failure,
     frame::{FRAME_MAX, FrameKind, HEADER_LEN, decode_header},

@@ -8,14 +8,17 @@ use std::{
     io::{self, Read, Seek, Write},
     os::{
         fd::{AsFd, FromRawFd, OwnedFd},
-        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+        unix::{
+            ffi::OsStrExt,
+            fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+        },
     },
     path::{Path, PathBuf},
 };
 
 use interprocess::{
-    local_socket::{GenericFilePath, ListenerOptions, ToFsName, tokio::Listener},
-    os::unix::local_socket::ListenerOptionsExt,
+    local_socket::{GenericFilePath, ListenerOptions, ToFsName},
+    os::unix::{local_socket::ListenerOptionsExt, uds_local_socket::tokio::Listener},
 };
 use proto::endpoint::{Endpoint, LockInfo, check_length};
 
@@ -174,7 +177,7 @@ pub fn adopt(fd: OwnedFd) -> Result<Bound, ListenError> {
     let address = rustix::net::getsockname(fd.as_fd()).map_err(|e| failed(&e.to_string()))?;
     let address = rustix::net::SocketAddrUnix::try_from(address)
         .map_err(|_| failed("the passed socket is not a Unix socket; agentd serves no other"))?;
-    let path = address.path_bytes().map(|bytes| PathBuf::from(std::ffi::OsStr::from_encoded(bytes)));
+    let path = address.path_bytes().map(|bytes| PathBuf::from(std::ffi::OsStr::from_bytes(bytes)));
     let path = path.ok_or_else(|| failed("the passed socket has no path in the file system"))?;
     let listener = Listener::try_from(fd).map_err(|e| failed(&e.to_string()))?;
     Ok(Bound { listener, path, file: None })

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use interprocess::local_socket::tokio::Stream;
+use interprocess::os::unix::uds_local_socket::tokio::Stream;
 use proto::{Body, ErrorKind, Failure, ServerMessage, WRITE_DEADLINE, codec, frame, rpc};
 use tokio::{io::AsyncWriteExt, sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;

@@ -1,6 +1,6 @@
 //! Who is at the other end: uid and pid from the kernel, and what they may ask.
 
-use interprocess::local_socket::{tokio::Stream, traits::StreamCommon};
+use interprocess::{local_socket::traits::StreamCommon, os::unix::uds_local_socket::tokio::Stream};
 use proto::{AccessClass, ErrorKind, Failure};
 
 use crate::process;
