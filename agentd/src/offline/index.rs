@@ -47,7 +47,7 @@ const TEST_WEIGHT: f32 = 0.2;
 /// The file's own name tells more than its directories.
 const STEM_WEIGHT: f32 = 2.0;
 /// A match of the root only, against one of the word itself.
-const ROOT_WEIGHT: f32 = 0.4;
+const ROOT_WEIGHT: f32 = 0.6;
 /// How the fields add up.
 const FIELD_WEIGHTS: [f32; 3] = [1.0, 0.8, 1.0];
 
