@@ -46,8 +46,7 @@ pub(super) fn read(path: &Path, rules: Rules) -> Result<Option<String>, Fault> {
     };
     check(path, &file, rules)?;
     let mut bytes = Vec::new();
-    file.take(rules.max + 1)
-        .read_to_end(&mut bytes)
+    io::copy(&mut file.take(rules.max + 1), &mut bytes)
         .map_err(|error| whole(path, format!("cannot be read: {error}"), "check the file and its disk"))?;
     if bytes.len() as u64 > rules.max {
         return Err(too_large(path, rules.max));

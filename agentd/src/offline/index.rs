@@ -16,7 +16,7 @@ use cap_std::fs::Dir;
 use super::{
     text::{self, Family},
     walk::{self, Fingerprint, Found},
-    words::{self, Question},
+    words::{self, Question, Word},
 };
 
 /// Bytes of one file that are read: a source file is smaller, and of a data file the head tells enough.
@@ -46,6 +46,8 @@ const HEAD_WEIGHT: f32 = 3.0;
 const TEST_WEIGHT: f32 = 0.2;
 /// The file's own name tells more than its directories.
 const STEM_WEIGHT: f32 = 2.0;
+/// A match of the root only, against one of the word itself.
+const ROOT_WEIGHT: f32 = 0.6;
 /// How the fields add up.
 const FIELD_WEIGHTS: [f32; 3] = [1.0, 0.8, 1.0];
 
@@ -108,13 +110,12 @@ impl Index {
 
     /// The files that match, best first; equal ones by path.
     pub(super) fn search(&self, question: &Question) -> Vec<Hit> {
-        let query = Embedding(
-            question.words.iter().map(|word| TokenEmbedding { index: word.term, value: 1.0 }).collect::<Vec<_>>(),
-        );
         let mut scores: BTreeMap<u32, f32> = BTreeMap::new();
         for (field, weight) in self.fields.iter().zip(FIELD_WEIGHTS) {
-            for found in field.matches(&query) {
-                *scores.entry(found.id).or_default() += weight * found.score;
+            for word in &question.words {
+                for (id, score) in word_scores(field, word) {
+                    *scores.entry(id).or_default() += weight * score;
+                }
             }
         }
         let mut hits: Vec<Hit> = scores
@@ -132,8 +133,17 @@ impl Index {
     /// How much a file is of the kind that was asked for, and how many of the words it has at all.
     fn fitness(&self, path: &Path, question: &Question) -> f32 {
         let terms = self.docs.get(path).map(|doc| doc.terms.as_slice()).unwrap_or_default();
-        let has = question.words.iter().filter(|word| terms.binary_search(&word.term).is_ok()).count();
-        let share = has as f32 / question.words.len().max(1) as f32;
+        let has = |term: u32| terms.binary_search(&term).is_ok();
+        let each = |word: &Word| {
+            if has(word.term) {
+                1.0
+            } else if has(word.root) {
+                ROOT_WEIGHT
+            } else {
+                0.0
+            }
+        };
+        let share = question.words.iter().map(each).sum::<f32>() / question.words.len().max(1) as f32;
         let kind = match text::language(path).1 {
             Family::Prose if question.wants_code => 0.4,
             Family::Prose => 0.8,
@@ -181,6 +191,18 @@ impl Index {
         let settled = may_read && age > UNSETTLED_NANOS;
         self.docs.insert(path.to_owned(), Doc { id, fingerprint, settled, bytes, terms });
     }
+}
+
+/// The files of a field that hold a word or its root, whichever scores more.
+fn word_scores(field: &Field, word: &Word) -> BTreeMap<u32, f32> {
+    let mut scores = BTreeMap::new();
+    for (term, weight) in [(word.term, 1.0), (word.root, ROOT_WEIGHT)] {
+        for found in field.matches(&Embedding(vec![TokenEmbedding { index: term, value: 1.0 }])) {
+            let score = scores.entry(found.id).or_insert(0.0_f32);
+            *score = score.max(weight * found.score);
+        }
+    }
+    scores
 }
 
 /// The text of a file; `None` when it has none that is worth a search.

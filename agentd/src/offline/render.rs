@@ -90,27 +90,35 @@ fn best_lines<'a>(content: &'a str, path: &Path, question: &Question) -> Vec<Lin
         .filter_map(|line| {
             let count = matches(line.text, question);
             let defines = line.defines.map_or(0, |name| matches(name, question));
-            let weight = if line.is_test { 1 } else { 4 * count + 6 * defines + usize::from(line.is_head) };
+            let import = ["use ", "import ", "from ", "#include"].iter().any(|start| line.text.starts_with(start));
+            let weight = match () {
+                () if line.is_test || import => count,
+                () => 4 * count + 4 * defines + usize::from(line.is_head),
+            };
             (count > 0).then_some((weight, line))
         })
         .collect();
     // Stable: of equal lines the first of the file.
-    lines.sort_by(|a, b| b.0.cmp(&a.0));
+    lines.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     lines.truncate(LINES_SHOWN);
     let mut lines: Vec<Line<'_>> = lines.into_iter().map(|(_, line)| line).collect();
     lines.sort_by_key(|line| (line.defines.is_none(), line.number));
     lines
 }
 
-/// Distinct words of the question in a text.
+/// Distinct words of the question in a text: two for the word itself, one for its root.
 fn matches(text: &str, question: &Question) -> usize {
-    let mut found = Vec::new();
+    let mut found = vec![0; question.words.len()];
     words::each_hash(text, |term| {
-        if !found.contains(&term) && question.words.iter().any(|word| word.term == term) {
-            found.push(term);
+        for (word, best) in question.words.iter().zip(&mut found) {
+            if word.term == term {
+                *best = 2;
+            } else if word.root == term && *best == 0 {
+                *best = 1;
+            }
         }
     });
-    found.len()
+    found.iter().sum()
 }
 
 /// Says that there is nothing, and what there is.

@@ -1,7 +1,9 @@
 //! Words of code and of questions, folded so that `AcceptLoop`, `accepts` and `accepting` meet.
 //!
 //! Made for identifiers: a name is split where its case or an underscore splits it, and stays searchable as a whole.
-//! The folding is crude on purpose. Both sides pass through it, so a stem need not be a word.
+//! A word has two forms: without number and tense (`connections`: `connection`), and its root (`connect`). The root
+//! counts less: who asks for connections does not look first for what connects. The folding is crude on purpose. Both
+//! sides pass through it, so neither form need be a word.
 
 /// Longer runs are hashes and encoded data, not words.
 const WORD_MAX: usize = 40;
@@ -77,8 +79,17 @@ const SAME: &[(&str, &str)] = &[
 pub(super) struct Word {
     /// As asked, lower case.
     pub(super) shown: String,
-    /// Folded and hashed.
+    /// Without number and tense, hashed.
     pub(super) term: u32,
+    /// Its root, hashed; often the same.
+    pub(super) root: u32,
+}
+
+/// The two forms of a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Forms<'a> {
+    form: &'a str,
+    root: &'a str,
 }
 
 /// What a question looks for.
@@ -97,10 +108,10 @@ impl Question {
         let (mut strong, mut weak, mut wants_code, mut wants_tests) = (Vec::new(), Vec::new(), false, false);
         for shown in identifiers(cut(text, QUESTION_BYTES_MAX)) {
             wants_code |= matches!(shown.to_ascii_lowercase().as_str(), "where" | "which");
-            each_term(shown, &mut |term| {
-                let word = Word { shown: shown.to_lowercase(), term: hash(term) };
-                wants_tests |= matches!(term, "test" | "bench" | "fuzz");
-                if KINDS.iter().any(|kind| fold(kind) == term) {
+            each_term(shown, &mut |forms| {
+                let word = Word { shown: shown.to_lowercase(), term: hash(forms.form), root: hash(forms.root) };
+                wants_tests |= matches!(forms.form, "test" | "bench" | "fuzz");
+                if KINDS.iter().any(|kind| fold(kind).form == forms.form) {
                     wants_code |= !matches!(shown, "project" | "repo" | "repository" | "thing" | "work");
                     weak.push(word);
                 } else if !STOP.contains(&word.shown.as_str()) {
@@ -123,13 +134,19 @@ impl Question {
 
 /// The text's first bytes, cut between characters.
 pub(super) fn cut(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
-/// Hands over the hash of every term of a text.
+/// Hands over the hash of every term of a text: of each word its form, and its root when that is another.
 pub(super) fn each_hash(text: &str, mut take: impl FnMut(u32)) {
     for identifier in identifiers(text) {
-        each_term(identifier, &mut |term| take(hash(term)));
+        each_term(identifier, &mut |forms| {
+            take(hash(forms.form));
+            if forms.root != forms.form {
+                take(hash(forms.root));
+            }
+        });
     }
 }
 
@@ -139,23 +156,23 @@ fn identifiers(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The folded parts of an identifier and, when there are several, the whole of it.
-fn each_term(identifier: &str, take: &mut impl FnMut(&str)) {
-    let mut parts = 0;
-    let mut whole = String::with_capacity(identifier.len());
-    for part in identifier.split('_').flat_map(split_case) {
-        if part.len() > WORD_MAX {
-            continue;
-        }
-        parts += 1;
-        let lower = if part.is_ascii() { part.to_ascii_lowercase() } else { part.to_lowercase() };
-        whole.push_str(&lower);
+fn each_term(identifier: &str, take: &mut impl FnMut(Forms<'_>)) {
+    let lower = if identifier.is_ascii() { identifier.to_ascii_lowercase() } else { identifier.to_lowercase() };
+    // Lower case of another alphabet may have another length: such words are not split.
+    let split = if lower.len() == identifier.len() { identifier } else { lower.as_str() };
+    let (mut parts, mut at) = (0, 0);
+    for part in split.split('_').flat_map(split_case) {
+        let start = at + lower[at..].bytes().take_while(|byte| *byte == b'_').count();
+        at = start + part.len();
         // A single letter is a loop variable.
-        if lower.len() > 1 {
-            take(fold(&lower));
+        parts += usize::from(!part.is_empty());
+        if (2..=WORD_MAX).contains(&part.len()) {
+            take(fold(&lower[start..at]));
         }
     }
     if parts > 1 {
-        take(&whole);
+        let whole = lower.replace('_', "");
+        take(Forms { form: &whole, root: &whole });
     }
 }
 
@@ -174,35 +191,28 @@ fn split_case(word: &str) -> impl Iterator<Item = &str> {
     ends.map(move |end| &word[std::mem::replace(&mut start, end)..end])
 }
 
-/// A lower-case word without its endings.
-fn fold(word: &str) -> &str {
-    let stem = if word.is_ascii() && word.len() > STEM_MIN { stem(word) } else { word };
-    SAME.iter().find(|(from, _)| *from == stem).map_or(stem, |(_, to)| to)
+/// The forms of a lower-case word.
+fn fold(word: &str) -> Forms<'_> {
+    let same = |stem| SAME.iter().find(|(from, _)| *from == stem).map_or(stem, |(_, to)| *to);
+    if !word.is_ascii() || word.len() <= STEM_MIN {
+        return Forms { form: same(word), root: same(word) };
+    }
+    let form = without_tense(without_plural(word));
+    let form = form.strip_suffix('y').filter(|rest| rest.len() > STEM_MIN && !rest.ends_with(is_vowel)).unwrap_or(form);
+    let form = form.strip_suffix('e').filter(|rest| rest.len() >= STEM_MIN).unwrap_or(form);
+    Forms { form: same(form), root: same(root(form)) }
 }
 
-fn stem(word: &str) -> &str {
-    let word = without_plural(word);
-    let word = without_tense(word);
-    let word = word.strip_suffix('y').filter(|rest| rest.len() > STEM_MIN && !rest.ends_with(is_vowel)).unwrap_or(word);
-    // Longest ending first; the number is the least that must stay.
-    let endings = [
-        ("ization", 4),
-        ("ation", 5),
-        ("ment", 5),
-        ("able", 4),
-        ("ize", 4),
-        ("ate", 5),
-        ("at", 5),
-        ("er", 4),
-        ("or", 4),
-        ("e", 3),
-    ];
+/// A form without the endings that make nouns of verbs.
+fn root(word: &str) -> &str {
     if let Some(rest) = word.strip_suffix("ion").filter(|rest| rest.len() >= 4 && rest.ends_with(['t', 's'])) {
         return rest.strip_suffix("at").filter(|rest| rest.len() >= 5).unwrap_or(rest);
     }
+    // Longest ending first; the number is the least that must stay.
+    let endings = [("ment", 5), ("abl", 4), ("iz", 4), ("at", 5), ("er", 4), ("or", 4)];
     let shorter = endings.iter().find_map(|(end, least)| word.strip_suffix(end).filter(|rest| rest.len() >= *least));
-    let word = shorter.unwrap_or(word);
-    word.strip_suffix("at").filter(|rest| shorter.is_some() && rest.len() >= 5).unwrap_or(word)
+    let Some(word) = shorter else { return word };
+    word.strip_suffix("at").filter(|rest| rest.len() >= 5).unwrap_or(word)
 }
 
 fn without_plural(word: &str) -> &str {
@@ -254,28 +264,42 @@ mod tests {
 
     fn terms(text: &str) -> Vec<String> {
         let mut out = Vec::new();
-        identifiers(text).for_each(|one| each_term(one, &mut |term| out.push(term.to_owned())));
+        identifiers(text).for_each(|one| each_term(one, &mut |forms| out.push(forms.form.to_owned())));
         out
     }
 
     #[test]
-    fn forms_of_one_word_fold_together() {
+    fn number_and_tense_of_one_word_fold_together() {
         for family in [
             &["accept", "accepts", "accepted", "accepting"][..],
-            &["connect", "connection", "connections", "connecting", "conn"],
+            &["connect", "connects", "connecting", "conn"],
+            &["connection", "connections"],
             &["cache", "caches", "cached", "caching"],
             &["retry", "retries", "retried", "retrying"],
             &["stop", "stops", "stopped", "stopping"],
-            &["parse", "parses", "parser", "parsing", "parsed"],
-            &["config", "configuration", "configure", "configured", "cfg"],
-            &["validate", "validation", "validated", "validating", "validates"],
-            &["listen", "listener", "listening", "listens"],
-            &["redact", "redaction", "redacted", "redacts"],
+            &["configure", "configures", "configured", "cfg", "config"],
             &["query", "queries", "queried"],
-            &["directory", "directories", "dir"],
+            &["message", "messages", "msg"],
         ] {
-            let folded: Vec<_> = family.iter().map(|word| fold(word)).collect();
+            let folded: Vec<_> = family.iter().map(|word| fold(word).form).collect();
             assert!(folded.iter().all(|one| *one == folded[0]), "{family:?} -> {folded:?}");
+        }
+    }
+
+    #[test]
+    fn nouns_share_the_root_of_their_verb_but_not_its_form() {
+        for (verb, nouns) in [
+            ("connect", &["connection", "connections", "connector"][..]),
+            ("parse", &["parser", "parsers"]),
+            ("config", &["configuration"]),
+            ("validate", &["validation", "validator"]),
+            ("listen", &["listener", "listeners"]),
+            ("redact", &["redaction", "redactor"]),
+        ] {
+            for noun in nouns {
+                assert_eq!(fold(noun).root, fold(verb).root, "{noun}");
+                assert_ne!(fold(noun).form, fold(verb).form, "{noun}");
+            }
         }
     }
 
@@ -284,7 +308,7 @@ mod tests {
         let words = [
             "pass", "paste", "session", "server", "socket", "status", "string", "stream", "test", "text", "user", "red",
         ];
-        let mut folded: Vec<_> = words.iter().map(|word| fold(word)).collect();
+        let mut folded: Vec<_> = words.iter().map(|word| fold(word).root).collect();
         folded.sort_unstable();
         folded.dedup();
         assert_eq!(folded.len(), words.len(), "{folded:?}");

@@ -16,8 +16,7 @@ pub const MARKER: &str = "[REDACTED]";
 /// Shorter values are words and numbers; replacing them would garble text without protecting anything.
 const SECRET_MIN: usize = 8;
 /// Environment variables whose names end like this hold credentials.
-const SECRET_NAMES: [&str; 8] =
-    ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS", "PASSPHRASE", "AUTH"];
+const SECRET_NAMES: [&str; 8] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS", "PASSPHRASE", "AUTH"];
 
 /// Text in which every known secret is replaced. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
