@@ -9,7 +9,7 @@ use std::{
 };
 
 use proto::{ErrorKind, Failure};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{output::Out, render::sanitize};
 
@@ -68,24 +68,39 @@ pub fn finish(outcome: Outcome, style: ErrorStyle) -> ExitCode {
 
 /// Tells one failure. A stream that cannot be written leaves the exit code alone to tell it.
 pub fn report(failure: &Failure, style: ErrorStyle) {
-    let _ = match style {
-        ErrorStyle::Text => io::stderr().lock().write_all(text(failure).as_bytes()),
-        ErrorStyle::Json => Out.write_all(format!("{}\n", json!({ "error": fields(failure) })).as_bytes()),
-        ErrorStyle::StreamJson => {
-            let mut object = fields(failure);
-            object["type"] = "error".into();
-            Out.write_all(format!("{object}\n").as_bytes())
+    let line = match style {
+        ErrorStyle::Text => {
+            let _ = io::stderr().lock().write_all(text(failure).as_bytes());
+            return;
         }
+        ErrorStyle::Json => serde_json::to_string(&Nested { error: Fields::of(failure, None) }),
+        ErrorStyle::StreamJson => serde_json::to_string(&Fields::of(failure, Some("error"))),
     };
+    if let Ok(line) = line {
+        let _ = Out.write_all(format!("{line}\n").as_bytes());
+    }
 }
 
-fn fields(failure: &Failure) -> serde_json::Value {
-    json!({
-        "code": failure.kind.exit_code(),
-        "kind": failure.kind.name(),
-        "message": failure.message,
-        "hint": failure.hint,
-    })
+#[derive(Serialize)]
+struct Nested<'a> {
+    error: Fields<'a>,
+}
+
+#[derive(Serialize)]
+struct Fields<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind_of_line: Option<&'a str>,
+    code: u8,
+    kind: &'a str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+impl<'a> Fields<'a> {
+    fn of(failure: &'a Failure, kind_of_line: Option<&'a str>) -> Self {
+        let (code, kind) = (failure.kind.exit_code(), failure.kind.name());
+        Self { kind_of_line, code, kind, message: &failure.message, hint: &failure.hint }
+    }
 }
 
 fn text(failure: &Failure) -> String {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use proto::{Answer, ApproveRequest, ErrorKind, Event, Failure};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::{client::Observer, exit::Stop, output::Out, signals::Interrupts};
 
@@ -11,7 +11,7 @@ use crate::{client::Observer, exit::Stop, output::Out, signals::Interrupts};
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn print(value: &impl serde::Serialize) -> Result<(), Stop> {
+pub fn print(value: &impl Serialize) -> Result<(), Stop> {
     let mut line = serde_json::to_vec(value).map_err(|e| Stop::from(not_json(&e)))?;
     line.push(b'\n');
     Ok(Out.write_all(&line)?)
@@ -21,22 +21,24 @@ fn not_json(error: &serde_json::Error) -> Failure {
     Failure::new(ErrorKind::Internal, format!("cannot write the result as JSON: {error}"))
 }
 
-/// An event or answer as `{"type": ..., its fields}`.
-fn tagged(kind: &str, fields: Value) -> Value {
-    let mut object = serde_json::Map::new();
-    object.insert("type".to_owned(), kind.into());
-    if let Value::Object(fields) = fields {
-        object.extend(fields);
-    }
-    Value::Object(object)
+/// A value's fields behind its type.
+#[derive(Serialize)]
+struct Tagged<'a, T> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(flatten)]
+    fields: &'a T,
 }
 
-/// The event as one flat object.
-fn event_object(event: &Event) -> Result<Value, serde_json::Error> {
-    let nested = serde_json::to_value(event)?;
-    Ok(match nested {
-        Value::Object(fields) => fields.into_iter().next().map_or(Value::Null, |(kind, fields)| tagged(&kind, fields)),
-        other => other,
+/// The event as one flat object, `{"text":{"delta":...}}` becoming `{"type":"text","delta":...}`.
+fn event_line(event: &Event) -> Result<String, serde_json::Error> {
+    let nested = serde_json::to_string(event)?;
+    // Every event is one variant around one struct, so the outer object has exactly one key.
+    let flat = nested.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).and_then(|rest| rest.split_once(":{"));
+    Ok(match flat {
+        Some((kind, "}")) => format!("{{\"type\":{kind}}}\n"),
+        Some((kind, fields)) => format!("{{\"type\":{kind},{fields}\n"),
+        None => nested + "\n",
     })
 }
 
@@ -46,7 +48,8 @@ pub struct StreamView;
 
 impl Observer for StreamView {
     fn event(&mut self, event: Event, _: &Interrupts) -> Result<Option<ApproveRequest>, Stop> {
-        print(&event_object(&event).map_err(|e| Stop::from(not_json(&e)))?)?;
+        let line = event_line(&event).map_err(|e| Stop::from(not_json(&e)))?;
+        Out.write_all(line.as_bytes())?;
         Ok(None)
     }
 }
@@ -57,8 +60,7 @@ impl StreamView {
     /// # Errors
     /// When standard output cannot be written.
     pub fn finish(answer: &Answer) -> Result<(), Stop> {
-        let fields = serde_json::to_value(answer).map_err(|e| Stop::from(not_json(&e)))?;
-        print(&tagged("result", fields))
+        print(&Tagged { kind: "result", fields: answer })
     }
 }
 
@@ -80,10 +82,10 @@ mod tests {
 
     #[test]
     fn an_event_becomes_one_flat_object_with_its_type() {
-        let line = event_object(&Event::Text(Delta { delta: "a\u{1b}\n".into() })).unwrap().to_string();
-        assert_eq!(line, r#"{"type":"text","delta":"a\u001b\n"}"#);
-        let line = event_object(&Event::TextEnd(TextEnd { void: true })).unwrap().to_string();
-        assert_eq!(line, r#"{"type":"text_end","void":true}"#);
+        let line = event_line(&Event::Text(Delta { delta: "a\u{1b}\n:{".into() })).unwrap();
+        assert_eq!(line, "{\"type\":\"text\",\"delta\":\"a\\u001b\\n:{\"}\n");
+        let line = event_line(&Event::TextEnd(TextEnd { void: true })).unwrap();
+        assert_eq!(line, "{\"type\":\"text_end\",\"void\":true}\n");
     }
 
     #[test]
