@@ -265,10 +265,14 @@ mod tests {
         with_usage["usage"] = count.clone();
         let extra = json!({"choices": [], "usage": count});
         let null_choices = json!({"choices": null, "usage": count});
+        let no_count = json!({"choices": [], "usage": null});
         let text = delta(json!({"content": "x"}));
         let expected = Some(Usage { prompt: 10, completion: 2, hit: 6, miss: 4 });
-        for tail in [vec![with_usage.clone()], vec![end("stop"), extra.clone()], vec![with_usage, extra, null_choices]]
-        {
+        for tail in [
+            vec![with_usage.clone()],
+            vec![end("stop"), extra.clone()],
+            vec![with_usage, extra, null_choices, no_count],
+        ] {
             let chunks: Vec<Value> = std::iter::once(text.clone()).chain(tail).collect();
             assert_eq!(feed(&chunks).0.unwrap().usage, expected);
         }

@@ -58,7 +58,6 @@ pub(super) async fn read(
     loop {
         let piece =
             life.within(voice.cancel(), body.next()).await.map_err(|ended| ended_error(ended, subject, life))?;
-        life.touch();
         let Some(piece) = piece else { break };
         let piece = piece.map_err(|fault| subject.fault(fault, times.first_event.is_some()))?;
         let step = reader.push(&piece);
@@ -71,6 +70,8 @@ pub(super) async fn read(
         for delta in std::mem::take(&mut reader.deltas) {
             voice.say(delta).await?;
         }
+        // Only now: a slow listener is not the provider's silence.
+        life.touch();
         step?;
         if reader.done {
             let _ = tokio::time::timeout(END_WAIT, body.next()).await;
@@ -81,8 +82,6 @@ pub(super) async fn read(
                 return Err(subject.endless(limit));
             }
         }
-        // A slow listener is not the provider's silence.
-        life.touch();
     }
     reader.end()
 }
