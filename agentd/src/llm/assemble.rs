@@ -171,7 +171,8 @@ fn fits(len: usize, max: usize, part: &'static str) -> Result<(), Flaw> {
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(NAME_MAX)]
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= NAME_MAX).last();
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]
@@ -193,8 +194,8 @@ mod tests {
         (assembler.finish(), deltas)
     }
 
-    fn delta(delta: Value) -> Value {
-        json!({"model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": null}], "usage": null})
+    fn delta(delta: impl Into<Value>) -> Value {
+        json!({"model": "m", "choices": [{"index": 0, "delta": delta.into(), "finish_reason": null}], "usage": null})
     }
 
     fn end(reason: &str) -> Value {
@@ -264,10 +265,14 @@ mod tests {
         with_usage["usage"] = count.clone();
         let extra = json!({"choices": [], "usage": count});
         let null_choices = json!({"choices": null, "usage": count});
+        let no_count = json!({"choices": [], "usage": null});
         let text = delta(json!({"content": "x"}));
         let expected = Some(Usage { prompt: 10, completion: 2, hit: 6, miss: 4 });
-        for tail in [vec![with_usage.clone()], vec![end("stop"), extra.clone()], vec![with_usage, extra, null_choices]]
-        {
+        for tail in [
+            vec![with_usage.clone()],
+            vec![end("stop"), extra.clone()],
+            vec![with_usage, extra, null_choices, no_count],
+        ] {
             let chunks: Vec<Value> = std::iter::once(text.clone()).chain(tail).collect();
             assert_eq!(feed(&chunks).0.unwrap().usage, expected);
         }

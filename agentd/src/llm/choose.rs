@@ -47,10 +47,13 @@ pub enum Choice {
     },
 }
 
+/// Reads an environment variable by name.
+type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// Chooses the provider, and keeps the choice and the connections. One for the daemon.
 pub struct Chooser {
     http: Arc<Http>,
-    variable: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variable: Variables,
     ollama_url: String,
     kept: Mutex<Option<Kept>>,
 }
@@ -58,9 +61,11 @@ pub struct Chooser {
 struct Kept {
     config: ProviderConfig,
     key: Option<Key>,
-    choice: Choice,
-    /// `None`: for as long as nothing changes.
-    until: Option<Instant>,
+    outcome: Result<Choice, Failure>,
+    /// When it was made.
+    at: Instant,
+    /// It rests on a look at the network.
+    looked: bool,
 }
 
 impl std::fmt::Debug for Chooser {
@@ -88,6 +93,8 @@ impl Chooser {
 
     /// Who answers under this configuration. The same configuration and key give the same [`Provider`].
     ///
+    /// Takes microseconds, or up to 10 s when it has to look at the network; safe to drop at any point.
+    ///
     /// # Errors
     /// The configuration lacks something for its kind, or the key cannot be used.
     pub async fn choose(&self, config: &ProviderConfig) -> Result<Choice, Failure> {
@@ -95,20 +102,24 @@ impl Chooser {
             ProviderKind::Offline => None,
             _ => Key::find(config, &self.variable)?,
         };
+        let asked = Instant::now();
         // Held over the look at the network: asks that come together look once and share what was found.
         let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(config, key.as_ref())) {
-            return Ok(kept.choice.clone());
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(config, key.as_ref(), asked)) {
+            return kept.outcome.clone();
         }
-        let (choice, looked) = self.decide(config, key.clone()).await?;
-        let choice = match kept.take() {
-            Some(old) if old.config == *config && old.key == key && same(&old.choice, &choice) => old.choice,
-            _ => choice,
-        };
-        log(&choice);
-        let until = looked.then(|| Instant::now() + LOOK_KEPT);
-        *kept = Some(Kept { config: config.clone(), key, choice: choice.clone(), until });
-        Ok(choice)
+        let decided = self.decide(config, key.clone()).await;
+        let looked = decided.as_ref().is_ok_and(|(_, looked)| *looked);
+        let mut outcome = decided.map(|(choice, _)| choice);
+        if let (Some(Kept { outcome: Ok(old), .. }), Ok(new)) =
+            (kept.take().filter(|old| old.config == *config && old.key == key), &outcome)
+            && same(&old, new)
+        {
+            outcome = Ok(old);
+        }
+        log(&outcome);
+        *kept = Some(Kept { config: config.clone(), key, outcome: outcome.clone(), at: Instant::now(), looked });
+        outcome
     }
 
     /// The choice, and whether it rests on a look at the network.
@@ -202,8 +213,14 @@ impl Chooser {
 }
 
 impl Kept {
-    fn serves(&self, config: &ProviderConfig, key: Option<&Key>) -> bool {
-        self.config == *config && self.key.as_ref() == key && self.until.is_none_or(|until| Instant::now() < until)
+    /// Whether this is still the answer to a question of the time `asked`. A failure is shared only with those who
+    /// waited for it.
+    fn serves(&self, config: &ProviderConfig, key: Option<&Key>, asked: Instant) -> bool {
+        let fresh = match &self.outcome {
+            Ok(_) => !self.looked || self.at.elapsed() < LOOK_KEPT,
+            Err(_) => self.at >= asked,
+        };
+        fresh && self.config == *config && self.key.as_ref() == key
     }
 }
 
@@ -217,12 +234,15 @@ fn same(old: &Choice, new: &Choice) -> bool {
     }
 }
 
-fn log(choice: &Choice) {
-    match choice {
-        Choice::Online(provider) => tracing::info!(
+fn log(outcome: &Result<Choice, Failure>) {
+    match outcome {
+        Ok(Choice::Online(provider)) => tracing::info!(
             endpoint = %provider.endpoint(), kind = ?provider.kind(), model = %provider.default_model(), "provider chosen"
         ),
-        Choice::Offline { reason } => tracing::info!(%reason, "no provider: answers come from the project's files"),
+        Err(failure) => {
+            tracing::warn!(kind = failure.kind.name(), reason = %failure.message, "no provider can be chosen");
+        }
+        Ok(Choice::Offline { reason }) => tracing::info!(%reason, "no provider: answers come from the project's files"),
     }
 }
 
@@ -359,6 +379,18 @@ mod tests {
         let choice = chooser(&server.url, &[]).choose(&config()).await.unwrap();
         assert!(matches!(choice, Choice::Offline { .. }));
         assert!(begun.elapsed() < OLLAMA_WAIT * 6, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn asks_that_wait_for_the_same_look_share_its_outcome() {
+        let server = TestServer::start([Step::Send(response(500, "", "no"))]).await;
+        let config = ProviderConfig { base_url: Some(server.url.clone()), ..config() };
+        let chooser = chooser(NOBODY, &[]);
+        let outcomes = futures_util::future::join_all((0..5).map(|_| chooser.choose(&config))).await;
+        assert!(outcomes.iter().all(Result::is_err));
+        assert_eq!(server.seen().len(), 1);
+        assert!(chooser.choose(&config).await.is_err());
+        assert_eq!(server.seen().len(), 2, "a later ask looks again");
     }
 
     #[tokio::test]

@@ -157,7 +157,7 @@ impl Subject {
         )
     }
 
-    /// Sings of life, but no answer.
+    /// Signs of life, but no answer.
     pub(super) fn endless(&self, limit: Duration) -> LlmError {
         LlmError::new(
             Class::Timeout,

@@ -286,6 +286,7 @@ fn causes(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::testserver::alone;
 
     #[test]
     fn an_address_loses_its_slashes_and_the_path_of_the_call() {
@@ -342,31 +343,17 @@ mod tests {
         assert_eq!(http.clients.lock().unwrap().len(), 1);
     }
 
-    const BARE: &str = "AGENTD_TEST_WITHOUT_CERTIFICATES";
-
-    /// Runs again as a child whose certificate store is empty: the environment of this process belongs to all tests.
     #[test]
     fn without_ca_certificates_plain_addresses_work_and_encrypted_ones_say_so() {
-        if std::env::var_os(BARE).is_some() {
+        let name = "llm::http::tests::without_ca_certificates_plain_addresses_work_and_encrypted_ones_say_so";
+        let empty = tempfile::tempdir().unwrap();
+        let absent = empty.path().join("absent.pem");
+        let variables = [("SSL_CERT_FILE", absent.as_os_str()), ("SSL_CERT_DIR", empty.path().as_os_str())];
+        if alone(name, &variables) {
             let http = Http::default();
             let client = |text| http.client(&BaseUrl::parse(text).unwrap()).map(|_| ());
             assert_eq!(client("https://api.deepseek.com"), Err(Fault::NoCertificates));
             assert_eq!(client("http://127.0.0.1:1"), Ok(()));
-            return;
         }
-        let empty = tempfile::tempdir().unwrap();
-        #[expect(clippy::disallowed_methods, reason = "the test itself, started again")]
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "llm::http::tests::without_ca_certificates_plain_addresses_work_and_encrypted_ones_say_so",
-            ])
-            .env(BARE, "1")
-            .env("SSL_CERT_FILE", empty.path().join("absent.pem"))
-            .env("SSL_CERT_DIR", empty.path())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
     }
 }

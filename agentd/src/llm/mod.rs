@@ -2,6 +2,10 @@
 //!
 //! Owns the provider's wire. Text enters it only as [`Redacted`]. Refuses to call a reply complete that did not end
 //! with a known stop reason and `[DONE]`. Knows nothing of tools beyond their definitions, and nothing of sessions.
+//!
+//! The way of a call: [`Chooser`] gives a [`Provider`]; `wire` writes the request, `http` sends it, `sse` cuts the reply
+//! into events, `assemble` joins them, `reply` watches the time; `classify` names what went wrong, `retry` decides
+//! whether to ask again, [`price`] says what it cost.
 
 use std::sync::Arc;
 

@@ -309,7 +309,7 @@ mod tests {
             Finish, Message, ToolCall,
             http::BaseUrl,
             key::{Key, KeySource, tests::config},
-            testserver::{Seen as SeenRequest, Step, TestServer, answer, chunked, response, stream_head},
+            testserver::{Seen as SeenRequest, Step, TestServer, alone, answer, chunked, response, stream_head},
         },
         redact::Redacted,
     };
@@ -639,6 +639,49 @@ mod tests {
         assert_eq!(provider.endpoint(), "http://127.0.0.1:1/v1");
         assert!(!format!("{provider:?}").contains("1234567890"));
         assert!(provider.secrets().is_some());
+    }
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_log_tells_outcomes_and_never_text_or_key() {
+        // Other tests of the same process would decide which log lines are made at all.
+        if !alone("llm::provider::tests::the_log_tells_outcomes_and_never_text_or_key", &[]) {
+            return;
+        }
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let echo = error_reply(503, "", "sk-1234567890 and hello");
+        let garbage = format!("{}data: {{\"Grüße\":\n\n", stream_head()).into_bytes();
+        serve(vec![echo, Step::Last(stream("Grüße"))]).await.0.unwrap();
+        serve(vec![Step::Last(garbage)]).await.0.unwrap_err();
+        drop(guard);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        for told in ["status=503", "class=Overloaded", "attempt=2", "status=200", "elapsed_ms=", "class=Garbage"] {
+            assert!(text.contains(told), "{told} is missing: {text}");
+        }
+        for kept in ["1234567890", "hello", "Grüße"] {
+            assert!(!text.contains(kept), "{kept} is logged: {text}");
+        }
     }
 
     #[test]

@@ -58,7 +58,6 @@ pub(super) async fn read(
     loop {
         let piece =
             life.within(voice.cancel(), body.next()).await.map_err(|ended| ended_error(ended, subject, life))?;
-        life.touch();
         let Some(piece) = piece else { break };
         let piece = piece.map_err(|fault| subject.fault(fault, times.first_event.is_some()))?;
         let step = reader.push(&piece);
@@ -71,6 +70,8 @@ pub(super) async fn read(
         for delta in std::mem::take(&mut reader.deltas) {
             voice.say(delta).await?;
         }
+        // Only now: a slow listener is not the provider's silence.
+        life.touch();
         step?;
         if reader.done {
             let _ = tokio::time::timeout(END_WAIT, body.next()).await;
@@ -81,8 +82,6 @@ pub(super) async fn read(
                 return Err(subject.endless(limit));
             }
         }
-        // A slow listener is not the provider's silence.
-        life.touch();
     }
     reader.end()
 }
@@ -223,7 +222,8 @@ mod tests {
         read_pieces(ok(text)).await.0.unwrap_err().class
     }
 
-    fn whole(reply: Completion) {
+    fn whole(outcome: Result<Completion, LlmError>) {
+        let reply = outcome.unwrap();
         assert_eq!((reply.text.as_str(), reply.reasoning.as_str(), reply.finish), ("Grüße 日本", "Hm.", Finish::Stop));
         assert_eq!(reply.usage, Some(Usage { prompt: 5, completion: 2, hit: 0, miss: 5 }));
     }
@@ -239,11 +239,11 @@ mod tests {
                 let (left, right) = text.as_bytes().split_at(at);
                 let pieces = [left, right].map(|piece| Ok(Bytes::copy_from_slice(piece)));
                 let (reply, heard) = read_pieces(pieces.into()).await;
-                whole(reply.unwrap());
+                whole(reply);
                 assert_eq!(heard_text(&heard), "Grüße 日本");
             }
             let bytes = text.bytes().map(|byte| Ok(Bytes::from(vec![byte]))).collect();
-            whole(read_pieces(bytes).await.0.unwrap());
+            whole(read_pieces(bytes).await.0);
         }
     }
 
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(class_of(before).await, Class::Truncated);
         assert_eq!(class_of("").await, Class::Truncated);
         assert_eq!(class_of("data: [DON").await, Class::Truncated);
-        whole(read_pieces(ok(CHAT.trim_end())).await.0.unwrap());
+        whole(read_pieces(ok(CHAT.trim_end())).await.0);
     }
 
     #[tokio::test]
@@ -299,7 +299,7 @@ mod tests {
             let text = if number < 10 { ": keep-alive\n\n" } else { CHAT };
             (number <= 10).then(|| (Ok(Bytes::from_static(text.as_bytes())), number + 1))
         });
-        whole(read_stream(pieces, 30, &CancellationToken::new()).await.0.unwrap());
+        whole(read_stream(pieces, 30, &CancellationToken::new()).await.0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -342,7 +342,7 @@ mod tests {
             }
         };
         let (outcome, ()) = tokio::join!(reading, listening);
-        whole(outcome.unwrap());
+        whole(outcome);
     }
 
     #[tokio::test(start_paused = true)]
@@ -362,7 +362,7 @@ mod tests {
     async fn a_body_left_open_after_done_delays_the_answer_by_the_end_wait_only() {
         let begun = Instant::now();
         let pieces = stream::iter(ok(CHAT)).chain(stream::pending());
-        whole(read_stream(pieces, 30, &CancellationToken::new()).await.0.unwrap());
+        whole(read_stream(pieces, 30, &CancellationToken::new()).await.0);
         assert!(begun.elapsed() <= END_WAIT * 2);
     }
 

@@ -181,6 +181,7 @@ impl Plan {
 }
 
 /// Why there is no next try.
+#[derive(Debug, Clone, Copy)]
 enum Stop {
     /// Not worth it, or not allowed any more.
     Tries,

@@ -1,4 +1,5 @@
-//! A scripted HTTP server for the tests of this module: raw bytes on a socket, so that it can misbehave.
+//! For the tests of this module: a scripted HTTP server, raw bytes on a socket, so that it can misbehave; and a process
+//! of its own for tests that need one.
 
 use std::{
     collections::VecDeque,
@@ -160,4 +161,20 @@ pub(super) fn answer(text: &str) -> String {
     let end = serde_json::json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 10, "completion_tokens": 2, "prompt_cache_hit_tokens": 6}});
     format!("data: {piece}\n\n: keep-alive\n\ndata: {end}\n\ndata: [DONE]\n\n")
+}
+
+/// Runs the calling test, of this full name, again in a process of its own with these variables: for what belongs to a
+/// whole process, its environment or its log filters. True in that process, false in the one that has seen it pass.
+pub(super) fn alone(name: &str, variables: &[(&str, &std::ffi::OsStr)]) -> bool {
+    const MARK: &str = "AGENTD_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    #[expect(clippy::disallowed_methods, reason = "the test itself, started again")]
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let command = command.args(["--exact", name]).env(MARK, "1").envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    false
 }
