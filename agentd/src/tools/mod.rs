@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub mod builtin;
 pub mod jail;
 pub mod policy;
+mod secret;
 
 pub use jail::{Jail, Project};
 pub use policy::Judgement;
