@@ -11,14 +11,19 @@ pub(super) fn cut(text: String, cap: usize, advice: &str) -> String {
     if text.len() <= cap {
         return text;
     }
-    let head_end = text.floor_char_boundary(cap / 4 * HEAD_QUARTERS);
-    let tail_start = text.ceil_char_boundary(text.len() - (cap - cap / 4 * HEAD_QUARTERS));
+    let head_end = boundary(&text, cap / 4 * HEAD_QUARTERS);
+    let tail_start = boundary(&text, text.len() - (cap - cap / 4 * HEAD_QUARTERS));
     let (head, tail) = (text.get(..head_end).unwrap_or_default(), text.get(tail_start..).unwrap_or_default());
     let head = head.rfind('\n').filter(|end| *end > head.len() / 2).and_then(|end| head.get(..end)).unwrap_or(head);
     let tail = tail.find('\n').filter(|end| *end < tail.len() / 2).and_then(|end| tail.get(end + 1..)).unwrap_or(tail);
     let missing = text.len() - head.len() - tail.len();
     let stop = if advice.is_empty() { "" } else { "; " };
     format!("{head}\n[... {missing} of {} bytes cut{stop}{advice} ...]\n{tail}", text.len())
+}
+
+/// The nearest start of a character at or before `at`.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
 /// One line of at most `limit` characters, without control characters.

@@ -143,7 +143,10 @@ impl FileTool {
 
 fn spec(name: &str, description: &str, properties: Value, required: &str, read_only: bool) -> ToolSpec {
     let required: Vec<&str> = required.split_whitespace().collect();
-    let parameters = json!({"type": "object", "properties": properties, "required": required});
+    let mut parameters = json!({"type": "object", "required": required});
+    if let Some(map) = parameters.as_object_mut() {
+        map.insert("properties".to_owned(), properties);
+    }
     ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters, read_only }
 }
 

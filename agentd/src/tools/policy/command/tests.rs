@@ -126,6 +126,15 @@ fn everything_that_writes_or_starts_something_asks() {
         "du -X x",
         "sort -o a b",
         "uniq a b",
+    ] {
+        ground.asks(line);
+    }
+}
+
+#[test]
+fn a_search_that_starts_deletes_or_uncovers_something_asks() {
+    let ground = ground();
+    for line in [
         "find . -delete",
         "find . -exec rm {} ;",
         "find . -execdir a ;",
