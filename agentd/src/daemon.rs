@@ -18,8 +18,7 @@ use std::{
 
 use proto::{
     ErrorKind, Fact, Failure, ModelInfo, ModelsReport, PROTOCOL_MAJOR, PROTOCOL_MINOR, ReloadReport, StatusReport,
-    StopReport, StopRequest,
-    endpoint::Endpoint,
+    StopReport, StopRequest, endpoint::Endpoint,
 };
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
@@ -186,7 +185,8 @@ impl Daemon {
             Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
             None => ("not asked yet".to_owned(), String::new()),
         };
-        let config = current.loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+        let config =
+            current.loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
         StatusReport {
             version: proto::VERSION.into(),
             protocol: format!("{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"),

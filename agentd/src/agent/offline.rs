@@ -27,7 +27,8 @@ pub(super) async fn answer(
 ) -> Result<Answer, Failure> {
     let Some(project) = &place.project else {
         let message = format!("no model ({reason}), and no project here to search");
-        return Err(Failure::new(ErrorKind::Failure, message).hint("set DEEPSEEK_API_KEY and run agentctl daemon restart, or ask inside a project"));
+        return Err(Failure::new(ErrorKind::Failure, message)
+            .hint("set DEEPSEEK_API_KEY and run agentctl daemon restart, or ask inside a project"));
     };
     let started = Started {
         turn: ask.turn.clone(),
@@ -55,10 +56,5 @@ pub(super) async fn answer(
     if !ask.request.ephemeral {
         agent.sessions.touch_files(key, place.session_limits(), &found.files);
     }
-    Ok(Answer {
-        answer: text,
-        source: Source::Offline,
-        cost_usd: Some(0.0),
-        ..Answer::default()
-    })
+    Ok(Answer { answer: text, source: Source::Offline, cost_usd: Some(0.0), ..Answer::default() })
 }

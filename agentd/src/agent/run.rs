@@ -26,7 +26,8 @@ use crate::{
 const DELTA_QUEUE: usize = 64;
 /// How often a reply that the output limit cut is asked to go on.
 const CONTINUATIONS: u32 = 3;
-const GO_ON: &str = "Your reply was cut at the output limit. Go on exactly where it stopped, without repeating anything.";
+const GO_ON: &str =
+    "Your reply was cut at the output limit. Go on exactly where it stopped, without repeating anything.";
 
 /// A turn in progress.
 pub(super) struct Run<'a> {

@@ -104,9 +104,9 @@ async fn survey(agent: &Agent, ask: &Ask) -> Result<Place, Failure> {
         })?;
         let project = Project::find(&cwd).map_err(|e| Failure::new(ErrorKind::Failure, e.to_string()))?;
         let config = match &project {
-            Some(project) => config::tighten(&config, &project.root)
-                .map(Arc::new)
-                .map_err(|faults| Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten"))?,
+            Some(project) => config::tighten(&config, &project.root).map(Arc::new).map_err(|faults| {
+                Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten")
+            })?,
             None => config,
         };
         let instructions = context::read_instructions(config_dir.as_deref(), project.as_ref(), &cwd);

@@ -231,9 +231,7 @@ impl Sessions {
     pub fn clear(&self, uid: u32, project: &Path, name: Option<&str>) -> usize {
         let mut sessions = lock(&self.sessions);
         let before = sessions.len();
-        sessions.retain(|key, _| {
-            key.uid != uid || key.project != project || name.is_some_and(|name| key.name != name)
-        });
+        sessions.retain(|key, _| key.uid != uid || key.project != project || name.is_some_and(|name| key.name != name));
         before - sessions.len()
     }
 
