@@ -192,7 +192,14 @@ enum Greeting {
 }
 
 fn greet(mut stream: Stream, deadline: Instant) -> io::Result<Greeting> {
-    stream.write_all(&Hello::ours("agentctl").encode())?;
+    // A daemon that refuses (too many connections, a foreign uid) may have said why and closed before this hello left:
+    // what it said is still there to be read.
+    let sent = stream.write_all(&Hello::ours("agentctl").encode());
+    if let Err(error) = sent
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return Err(error);
+    }
     let mut bytes = [0; HELLO_LEN];
     let mut have = 0;
     while have < HELLO_LEN {
@@ -272,6 +279,22 @@ mod tests {
         for path in [PathBuf::from("relative.sock"), PathBuf::from(format!("/{}", "x".repeat(200)))] {
             testing::write_lock(&endpoint, 1, &path);
             assert_eq!(places(&endpoint), [endpoint.socket.clone()]);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_heard_even_when_the_daemon_closed_before_our_hello() {
+        let refused = Failure::new(ErrorKind::Limit, "1024 connections are open");
+        for words in [proto::rpc::write_orphan_error(&refused).unwrap(), String::new()] {
+            let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+            theirs.write_all(words.as_bytes()).unwrap();
+            drop(theirs);
+            let greeting = greet(Stream::from(std::os::fd::OwnedFd::from(ours)), Instant::now() + HELLO_DEADLINE);
+            match greeting {
+                Ok(Greeting::Refused(heard)) => assert_eq!((heard, words.is_empty()), (refused.clone(), false)),
+                Ok(Greeting::Hello(..)) => panic!("nobody greeted"),
+                Err(error) => assert!(words.is_empty() && nobody(&error), "{error}"),
+            }
         }
     }
 
