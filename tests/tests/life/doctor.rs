@@ -58,7 +58,7 @@ fn a_stale_socket_is_a_warning_and_no_failure() {
     signal(pid, Signal::KILL);
     wait_gone(pid);
     assert_finding(&home, "socket", "warn", &["stale", "the next start of the daemon replaces it"]);
-    assert_finding(&home, "lock", "ok", &["left by a daemon that has ended"]);
+    assert_finding(&home, "lock", "ok", &["free; "]);
     home.assert_no_leftovers();
 }
 

@@ -142,7 +142,10 @@ fn status_tells_what_runs_where() {
     let (socket, state) = (home.socket().display().to_string(), home.state_dir().display().to_string());
     for words in [&["status"][..], &["daemon", "status"]] {
         let text = home.agentctl(words).run().expect_ok().stdout;
-        assert_says(&text, &["agentd ", " is ready", &daemon.pid().to_string(), &socket, &state, "provider", "sandbox"]);
+        assert_says(
+            &text,
+            &["agentd ", " is ready", &daemon.pid().to_string(), &socket, &state, "provider", "sandbox"],
+        );
     }
     let json = home.agentctl(["daemon", "status", "--json"]).run().expect_ok().json();
     assert_eq!(json["pid"], daemon.pid());
