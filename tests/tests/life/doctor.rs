@@ -56,7 +56,7 @@ fn a_stale_socket_is_a_warning_and_no_failure() {
     home.agentctl(["daemon", "start"]).run().expect_ok();
     let pid = home.daemon_pid();
     signal(pid, Signal::KILL);
-    wait_gone(pid);
+    wait_gone(&home, pid);
     assert_finding(&home, "socket", "warn", &["stale", "the next start of the daemon replaces it"]);
     assert_finding(&home, "lock", "ok", &["free; "]);
     home.assert_no_leftovers();

@@ -82,7 +82,7 @@ fn the_memory_of_the_daemon_is_closed_to_other_processes_of_its_user() {
     let look = user.run(Path::new("/bin/sh"), &["-c", &look]).run();
     assert_ne!(look.code, Some(0), "its environment, with the key, is readable: {}", look.stdout);
     user.agentctl(&["daemon", "stop"]).run().expect_ok();
-    wait_gone(pid);
+    wait_gone(&home, pid);
     home.assert_no_leftovers();
 }
 

@@ -188,8 +188,10 @@ fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
-/// Waits for the end of a process that is not our child.
+/// Waits for the end of a daemon that is not our child. Its first thread may end before the others, which keep lock
+/// and socket for a moment: gone is who holds no lock.
 #[track_caller]
-fn wait_gone(pid: u32) {
-    wait_until(DEADLINE, "the end of the process", || !tests::runs(pid));
+fn wait_gone(home: &Home, pid: u32) {
+    let lock = fs::File::open(home.state_dir().join("agentd.lock")).unwrap();
+    wait_until(DEADLINE, "the end of the daemon", || !tests::runs(pid) && lock.try_lock_shared().is_ok());
 }

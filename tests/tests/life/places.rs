@@ -90,7 +90,7 @@ fn after_a_kill_the_stale_socket_and_the_stale_lock_stop_nobody() {
     ask_echo(&home, "first");
     let (pid, socket) = (home.daemon_pid(), home.socket());
     signal(pid, Signal::KILL);
-    wait_gone(pid);
+    wait_gone(&home, pid);
     assert!(socket.exists() && home.lock_info().unwrap().pid == pid, "both are stale now");
     home.agentctl(["--no-autostart", "ask", "x"]).run().expect_code(3);
     ask_echo(&home, "second");

@@ -115,7 +115,8 @@ fn a_restart_replaces_an_idle_daemon_and_starts_an_absent_one() {
     let output = home.agentctl(["daemon", "restart"]).run().expect_ok();
     let second = home.daemon_pid();
     assert_says(&output.stdout, &["is ready", &second.to_string()]);
-    assert!(first != second && !tests::runs(first));
+    assert_ne!(first, second);
+    wait_until(DEADLINE, "the end of the first", || !tests::runs(first));
     ask_echo(&home, "hello");
     assert_eq!(home.daemon_pid(), second);
     stop(&home);

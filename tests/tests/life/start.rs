@@ -14,7 +14,7 @@ fn a_cold_ask_starts_the_daemon_and_the_next_ask_finds_it_warm() {
     assert_eq!((home.daemon_pid(), status_pid(&home)), (pid, Some(pid)));
     assert!(runs(pid));
     stop(&home);
-    assert!(!runs(pid));
+    wait_gone(&home, pid);
 }
 
 #[test]

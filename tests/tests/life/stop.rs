@@ -107,7 +107,7 @@ fn stopping_what_does_not_run_is_fine_and_says_so() {
     home.agentctl(["daemon", "start"]).run().expect_ok();
     let pid = home.daemon_pid();
     signal(pid, Signal::KILL);
-    wait_gone(pid);
+    wait_gone(&home, pid);
     assert_says(&home.agentctl(["daemon", "stop"]).run().expect_ok().stdout, &["agentd does not run"]);
     home.assert_no_leftovers();
 }
