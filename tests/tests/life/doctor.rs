@@ -30,6 +30,13 @@ fn assert_finding(home: &Home, name: &str, level: &str, needles: &[&str]) {
     assert_says(&found.to_string(), needles);
 }
 
+/// A stop takes hold when the thread that got the signal runs next; until then the others go on.
+fn threads_stand_still(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let mut stats = threads.map(|one| fs::read_to_string(one.unwrap().path().join("stat")).unwrap_or_default());
+    stats.all(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')))
+}
+
 #[test]
 fn a_fresh_home_is_in_order_and_nothing_is_started() {
     let home = home();
@@ -68,6 +75,7 @@ fn a_daemon_that_holds_the_lock_but_does_not_answer_is_a_failure() {
     home.agentctl(["daemon", "start"]).run().expect_ok();
     let pid = home.daemon_pid();
     signal(pid, Signal::STOP);
+    wait_until(DEADLINE, "every thread to stand still", || threads_stand_still(pid));
     assert_finding(&home, "lock", "fail", &["holds the lock but does not answer", &format!("kill {pid}")]);
     signal(pid, Signal::CONT);
     stop(&home);
