@@ -108,6 +108,7 @@ fn refuse(stream: Stream, failure: Failure, refusals: &Arc<Semaphore>, connectio
         let _permit = permit;
         if let Ok(line) = rpc::write_orphan_error(&failure) {
             let _ = outbox::write_all(&stream, line.as_bytes()).await;
+            outbox::linger(&stream).await;
         }
     });
 }
