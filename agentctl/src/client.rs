@@ -69,6 +69,7 @@ pub struct Client {
     next_id: i64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack, and nearly all are bodies")]
 enum Received {
     Body(Option<RequestId>, Body),
     Woken,

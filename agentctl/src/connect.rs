@@ -61,6 +61,7 @@ pub fn probe(endpoint: &Endpoint) -> Result<Option<Client>, Failure> {
 /// What the daemon wrote into its lock file; `None` when there is none or it is not readable as such.
 pub fn lock_info(endpoint: &Endpoint) -> Option<LockInfo> {
     let mut text = String::new();
+    #[expect(clippy::disallowed_methods, reason = "bounded by take")]
     fs::File::open(endpoint.lock_file()).ok()?.take(LOCK_FILE_MAX).read_to_string(&mut text).ok()?;
     LockInfo::parse(&text)
 }
@@ -252,7 +253,7 @@ mod tests {
         testing::write_lock(&endpoint, std::process::id(), &live);
         assert_eq!(places(&endpoint), [live, endpoint.socket.clone()]);
         endpoint.socket_pinned = true;
-        assert_eq!(places(&endpoint), [endpoint.socket.clone()]);
+        assert_eq!(places(&endpoint), std::slice::from_ref(&endpoint.socket));
     }
 
     #[test]
@@ -271,7 +272,7 @@ mod tests {
         let endpoint = testing::endpoint(&dir);
         for path in [PathBuf::from("relative.sock"), PathBuf::from(format!("/{}", "x".repeat(200)))] {
             testing::write_lock(&endpoint, 1, &path);
-            assert_eq!(places(&endpoint), [endpoint.socket.clone()]);
+            assert_eq!(places(&endpoint), std::slice::from_ref(&endpoint.socket));
         }
     }
 

@@ -1,5 +1,7 @@
 //! `agentctl ask` as a user meets it: the real program against a fake daemon.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and starts the program it tests")]
+
 mod support;
 
 use std::{

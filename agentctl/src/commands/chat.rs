@@ -141,7 +141,7 @@ impl Chat<'_> {
                 self.say("a new conversation begins with the next question\n");
             }
             Line::Model(None) => {
-                self.say(&format!("model: {}\n", self.args.model.as_deref().unwrap_or("as configured")))
+                self.say(&format!("model: {}\n", self.args.model.as_deref().unwrap_or("as configured")));
             }
             Line::Model(Some(name)) => self.args.model = Some(name.to_owned()).filter(|name| name != "-"),
             Line::Session(None) => {

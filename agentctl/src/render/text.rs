@@ -120,9 +120,9 @@ impl TextView {
             return Ok(());
         }
         if self.foreign_screen {
-            self.activity.stop()
+            self.activity.stop();
         } else {
-            self.activity.clear()
+            self.activity.clear();
         }
         self.open_line = !text.ends_with('\n');
         Ok(self.out.write_all(text.as_bytes())?)
@@ -154,7 +154,7 @@ impl TextView {
         Ok(())
     }
 
-    fn tool_started(&mut self, call: ToolStarted) {
+    fn tool_started(&mut self, call: &ToolStarted) {
         let what = format!("{} {}", call.name, call.summary);
         self.activity.doing(&what);
         self.running.push((call.call, what));
@@ -189,7 +189,7 @@ impl Observer for TextView {
             Event::Text(delta) => self.text(&delta.delta)?,
             Event::Reasoning(delta) => self.thought(&delta.delta),
             Event::TextEnd(end) => self.text_ended(&end)?,
-            Event::ToolStarted(call) => self.tool_started(call),
+            Event::ToolStarted(call) => self.tool_started(&call),
             Event::ToolFinished(call) => self.tool_finished(&call),
             Event::Approval(approval) => return Ok(self.approve(&approval, interrupts)),
             Event::Retry(retry) => {

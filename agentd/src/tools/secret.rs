@@ -103,10 +103,33 @@ mod tests {
     #[test]
     fn credential_files_are_secret_wherever_they_lie() {
         for path in [
-            ".env", "a/.env.local", ".ENV", "prod.env", ".envrc", "server.pem", "a/b/TLS.KEY", "id_rsa", "x/id_ed25519",
-            ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".aws/credentials", ".aws", "a/.kube/config", ".kube",
-            ".docker/config.json", ".config/gcloud/credentials.db", ".config/gcloud/legacy_credentials", "a.p12", "a.pfx",
-            "app.keystore", ".htpasswd", ".pgpass", ".ssh/config", ".cargo/credentials.toml",
+            ".env",
+            "a/.env.local",
+            ".ENV",
+            "prod.env",
+            ".envrc",
+            "server.pem",
+            "a/b/TLS.KEY",
+            "id_rsa",
+            "x/id_ed25519",
+            ".netrc",
+            ".npmrc",
+            ".pypirc",
+            ".git-credentials",
+            ".aws/credentials",
+            ".aws",
+            "a/.kube/config",
+            ".kube",
+            ".docker/config.json",
+            ".config/gcloud/credentials.db",
+            ".config/gcloud/legacy_credentials",
+            "a.p12",
+            "a.pfx",
+            "app.keystore",
+            ".htpasswd",
+            ".pgpass",
+            ".ssh/config",
+            ".cargo/credentials.toml",
         ] {
             assert!(is_secret(Path::new(path)), "{path}");
         }
@@ -115,9 +138,23 @@ mod tests {
     #[test]
     fn ordinary_files_are_not_secret() {
         for path in [
-            "", ".env.example", "a/.env.sample", ".env.template", "environment.rs", "key.rs", "keys/mod.rs", "id_rsa.pub",
-            "config.json", "docker/config.json", ".cargo/config.toml", ".gitignore", "src/credentials.rs", "monkey",
-            "gcloud/deploy.md", "env", ".kube/cache",
+            "",
+            ".env.example",
+            "a/.env.sample",
+            ".env.template",
+            "environment.rs",
+            "key.rs",
+            "keys/mod.rs",
+            "id_rsa.pub",
+            "config.json",
+            "docker/config.json",
+            ".cargo/config.toml",
+            ".gitignore",
+            "src/credentials.rs",
+            "monkey",
+            "gcloud/deploy.md",
+            "env",
+            ".kube/cache",
         ] {
             assert!(!is_secret(Path::new(path)), "{path}");
         }
