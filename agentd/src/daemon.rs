@@ -18,8 +18,7 @@ use std::{
 
 use proto::{
     ErrorKind, Fact, Failure, ModelInfo, ModelsReport, PROTOCOL_MAJOR, PROTOCOL_MINOR, ReloadReport, StatusReport,
-    StopReport, StopRequest,
-    endpoint::Endpoint,
+    StopReport, StopRequest, endpoint::Endpoint,
 };
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
@@ -186,7 +185,8 @@ impl Daemon {
             Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
             None => ("not asked yet".to_owned(), String::new()),
         };
-        let config = current.loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+        let config =
+            current.loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
         StatusReport {
             version: proto::VERSION.into(),
             protocol: format!("{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"),
@@ -251,7 +251,7 @@ impl Daemon {
         let now = self.agent.clock.now();
         let ids = provider.models().await?;
         let models = ids.into_iter().map(|id| ModelInfo { price: provider.price(&id, now), id }).collect();
-        Ok(ModelsReport { provider: provider.endpoint(), current: provider.default_model().into(), models })
+        Ok(ModelsReport { provider: provider.kind().name().into(), current: provider.default_model().into(), models })
     }
 }
 
