@@ -19,7 +19,11 @@ fn the_project_is_found_from_a_directory_below_it() {
     let started: serde_json::Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
     assert_eq!(started["project"], desk.project.to_str().unwrap());
     let name = desk.project.file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(first_message(&desk).starts_with(&format!("Project: {name}, asked from src\n")), "{}", first_message(&desk));
+    assert!(
+        first_message(&desk).starts_with(&format!("Project: {name}, asked from src\n")),
+        "{}",
+        first_message(&desk)
+    );
     assert!(!first_message(&desk).contains(desk.home.root().to_str().unwrap()), "no directory of the user's leaves");
     desk.close();
 }
@@ -33,7 +37,9 @@ fn the_home_directory_is_no_project_whatever_lies_in_it() {
     for cwd in [home.clone(), "/".into()] {
         let output = desk.ask(["--output-format", "stream-json", "x"]).cwd(&cwd).run().expect_ok();
         assert!(output.stdout.lines().next().unwrap().contains("\"project\":\"\""), "{}", output.stdout);
-        assert!(first_message(&desk).starts_with("There is no project here: file tools and commands are not available."));
+        assert!(
+            first_message(&desk).starts_with("There is no project here: file tools and commands are not available.")
+        );
     }
     desk.close();
 }
@@ -69,7 +75,11 @@ fn agents_md_over_the_budget_is_cut_and_that_is_said() {
     let desk = desk(Scenario::new());
     fs::write(desk.project.join("AGENTS.md"), "rule ".repeat(10_000)).unwrap();
     let output = desk.ask(["-v", "x"]).run().expect_ok();
-    assert!(output.stderr.contains("AGENTS.md is longer than the instructions' budget and was cut"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("AGENTS.md is longer than the instructions' budget and was cut"),
+        "{}",
+        output.stderr
+    );
     assert!(first_message(&desk).len() < 40_000);
     desk.close();
 }
@@ -90,7 +100,8 @@ fn a_projects_file_may_tighten() {
 #[test]
 fn a_projects_file_that_widens_is_wrong_usage_and_every_fault_is_named() {
     let desk = desk(Scenario::new());
-    let text = "[limits]\nmax_turns = 31\n[provider]\nkind = \"openai\"\nbase_url = \"http://evil.invalid\"\nnonsense = 1\n";
+    let text =
+        "[limits]\nmax_turns = 31\n[provider]\nkind = \"openai\"\nbase_url = \"https://evil.invalid\"\nnonsense = 1\n";
     fs::write(desk.project.join(".agentd.toml"), text).unwrap();
     let words = [
         ".agentd.toml:2: limits.max_turns: 31 is wider than the user's 30",

@@ -9,28 +9,28 @@ use tests::{
 };
 
 /// For everything that is expected to happen; far above what it takes, far below what a suite may hang.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// How long the daemon may take to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
 
 /// A home with a provider, a project and, once something is asked, a daemon.
-pub struct Desk {
+pub(crate) struct Desk {
     // Dropped in this order: the daemon before the home that would end it, the provider last.
     daemon: Option<DaemonGuard>,
-    pub home: Home,
-    pub project: PathBuf,
-    pub provider: FakeProvider,
+    pub(crate) home: Home,
+    pub(crate) project: PathBuf,
+    pub(crate) provider: FakeProvider,
 }
 
 /// A desk whose provider plays this script.
-pub fn desk(scenario: Scenario) -> Desk {
+pub(crate) fn desk(scenario: Scenario) -> Desk {
     Desk::with(Options { scenario, ..Options::default() }, |_| {})
 }
 
 impl Desk {
     /// A desk with these settings of the provider, whose home is prepared before the daemon starts.
     #[track_caller]
-    pub fn with(options: Options, prepare: impl FnOnce(&Home)) -> Self {
+    pub(crate) fn with(options: Options, prepare: impl FnOnce(&Home)) -> Self {
         let home = Home::with(bins!());
         let provider = FakeProvider::start_with(options);
         home.provider(&provider);
@@ -41,7 +41,7 @@ impl Desk {
     }
 
     /// A desk without a running daemon.
-    pub fn cold(scenario: Scenario) -> Self {
+    pub(crate) fn cold(scenario: Scenario) -> Self {
         let home = Home::with(bins!());
         let provider = FakeProvider::start(scenario);
         home.provider(&provider);
@@ -50,53 +50,53 @@ impl Desk {
     }
 
     /// The client in the project.
-    pub fn ctl(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
+    pub(crate) fn ctl(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
         self.home.agentctl(arguments).cwd(&self.project)
     }
 
     /// `agentctl ask` in the project.
-    pub fn ask(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
+    pub(crate) fn ask(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Invocation {
         self.home.agentctl(["ask"]).args(arguments).cwd(&self.project)
     }
 
     /// The answer, which must come.
     #[track_caller]
-    pub fn answer(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
+    pub(crate) fn answer(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
         self.ask(arguments).run().expect_ok().stdout
     }
 
     /// The object of `ask --json`, which must come with exit code 0.
     #[track_caller]
-    pub fn json(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Value {
+    pub(crate) fn json(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Value {
         self.ask(["--json"]).args(arguments).run().expect_ok().json()
     }
 
     /// A failing ask: this exit code, nothing claimed as an answer, an `error:` with a `hint:`, all of these words.
     #[track_caller]
-    pub fn fails(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>, code: i32, words: &[&str]) -> Output {
+    pub(crate) fn fails(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>, code: i32, words: &[&str]) -> Output {
         let output = self.ask(arguments).run().expect_code(code);
         says(&output.stderr, words);
         output
     }
 
     /// The chat requests so far.
-    pub fn chats(&self) -> Vec<Recorded> {
+    pub(crate) fn chats(&self) -> Vec<Recorded> {
         self.provider.chats()
     }
 
     /// The daemon's process id.
-    pub fn daemon_pid(&self) -> u32 {
+    pub(crate) fn daemon_pid(&self) -> u32 {
         self.daemon.as_ref().map_or_else(|| self.home.daemon_pid(), DaemonGuard::pid)
     }
 
     /// Kills the daemon without a chance to tidy up.
-    pub fn kill_daemon(&mut self) {
+    pub(crate) fn kill_daemon(&mut self) {
         self.daemon.take().unwrap().kill();
     }
 
     /// Ends the daemon in good order; nothing of this home runs any more.
     #[track_caller]
-    pub fn close(mut self) {
+    pub(crate) fn close(mut self) {
         match self.daemon.take() {
             Some(daemon) => drop(daemon.terminate(STOP_DEADLINE)),
             None => drop(self.ctl(["daemon", "stop"]).run()),
@@ -107,7 +107,7 @@ impl Desk {
 
 /// Panics unless standard error tells an error with a hint and all of these words.
 #[track_caller]
-pub fn says(stderr: &str, words: &[&str]) {
+pub(crate) fn says(stderr: &str, words: &[&str]) {
     let error = stderr.lines().any(|line| line.starts_with("error: "));
     let hint = stderr.lines().any(|line| line.starts_with("  hint: "));
     assert!(error && hint, "an error and what to type next, not: {stderr}");
@@ -117,11 +117,11 @@ pub fn says(stderr: &str, words: &[&str]) {
 }
 
 /// The text of a recorded message.
-pub fn text_of(message: &Value) -> &str {
+pub(crate) fn text_of(message: &Value) -> &str {
     message["content"].as_str().unwrap_or_default()
 }
 
 /// The roles of a request's messages.
-pub fn roles(request: &Recorded) -> Vec<&str> {
+pub(crate) fn roles(request: &Recorded) -> Vec<&str> {
     request.messages().iter().filter_map(|message| message["role"].as_str()).collect()
 }

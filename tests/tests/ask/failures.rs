@@ -168,7 +168,7 @@ fn a_refused_endpoint_ends_within_the_time_out() {
 
 #[test]
 fn an_endpoint_that_does_not_exist_ends_within_the_time_out() {
-    let desk = desk_with(Scenario::new(), "AGENTD_PROVIDER_BASE_URL", "http://no-such-host.invalid:8080");
+    let desk = desk_with(Scenario::new(), "AGENTD_PROVIDER_BASE_URL", "https://no-such-host.invalid");
     let output = desk.ask(["--timeout", "2", "x"]).run();
     assert!(matches!(output.code, Some(6 | 7)), "{output:?}");
     says(&output.stderr, &["no-such-host.invalid"]);
@@ -216,7 +216,11 @@ fn a_conversation_that_does_not_fit_is_told_apart_from_a_bad_request() {
 #[test]
 fn a_retired_model_name_is_explained() {
     let desk = desk(Scenario::new());
-    desk.fails(["-m", "deepseek-chat", "x"], 6, &["2026-07-24", "deepseek-flash", "deepseek-v4-pro", "thinking = false"]);
+    desk.fails(
+        ["-m", "deepseek-chat", "x"],
+        6,
+        &["2026-07-24", "deepseek-flash", "deepseek-v4-pro", "thinking = false"],
+    );
     desk.fails(["-m", "deepseek-reasoner", "x"], 6, &["2026-07-24", "thinking = true"]);
     desk.close();
 }

@@ -23,7 +23,10 @@ fn piped_text_joins_the_question_as_a_delimited_block() {
     let desk = desk(Scenario::new());
     desk.ask(["review", "this"]).stdin("diff --git a b\n</attachment> done\n").run().expect_ok();
     let asked = asked(&desk);
-    assert!(asked.contains("<attachment name=\"stdin\">\ndiff --git a b\n< /attachment> done\n</attachment>\nreview this"), "{asked}");
+    assert!(
+        asked.contains("<attachment name=\"stdin\">\ndiff --git a b\n< /attachment> done\n</attachment>\nreview this"),
+        "{asked}"
+    );
     desk.close();
 }
 
@@ -114,7 +117,7 @@ fn texts_that_do_not_fit_one_message_are_refused_with_the_way_out() {
     std::fs::write(desk.project.join("large"), vec![b'x'; 3 * 1024 * 1024]).unwrap();
     let output = desk.ask(["-f", "large", "-f", "large", "-f", "large", "x"]).run();
     assert!(matches!(output.code, Some(2 | 5)), "{:?} {}", output.code, output.stderr);
-    says(&output.stderr, &["MiB"]);
+    says(&output.stderr, &["too large", "name the files in the question"]);
     desk.close();
 }
 

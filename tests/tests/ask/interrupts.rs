@@ -23,9 +23,7 @@ fn interrupted_by(signal: Signal) {
     let output = running.finish_within(Duration::from_secs(5)).expect_code(130);
     assert!(output.stderr.contains("cancelled") || output.stderr.contains("interrupted"), "{}", output.stderr);
     desk.provider.wait_for_outcome(Outcome::ClientGone, 1, DEADLINE);
-    wait_until(DEADLINE, "no turn to run", || {
-        desk.ctl(["status", "--json"]).run().expect_ok().json()["turns"] == 0
-    });
+    wait_until(DEADLINE, "no turn to run", || desk.ctl(["status", "--json"]).run().expect_ok().json()["turns"] == 0);
     desk.close();
 }
 

@@ -79,7 +79,10 @@ fn a_conversation_can_go_on_offline() {
     let output = home.agentctl(["ask", "-c", "and what is unrelated?"]).cwd(&project).run().expect_ok();
     assert!(output.stdout.contains("src/other.rs"), "{}", output.stdout);
     let shown = home.agentctl(["sessions", "show"]).cwd(&project).run().expect_ok().stdout;
-    assert!(shown.contains("> which module accepts connections?") && shown.contains("> and what is unrelated?"), "{shown}");
+    assert!(
+        shown.contains("> which module accepts connections?") && shown.contains("> and what is unrelated?"),
+        "{shown}"
+    );
     assert!(shown.contains("src/listen.rs"), "the files it quoted: {shown}");
     finish(&home);
 }
@@ -93,7 +96,11 @@ fn auto_without_a_key_is_offline_and_says_how_to_get_a_model() {
     let (home, project) = offline();
     home.set_env("AGENTD_PROVIDER_KIND", "auto");
     let output = home.agentctl(["ask", "which module accepts connections?"]).cwd(&project).run().expect_ok();
-    assert!(output.stdout.contains("src/listen.rs:3") && output.stdout.contains("DEEPSEEK_API_KEY"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("src/listen.rs:3") && output.stdout.contains("DEEPSEEK_API_KEY"),
+        "{}",
+        output.stdout
+    );
     finish(&home);
 }
 

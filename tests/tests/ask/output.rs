@@ -95,8 +95,14 @@ fn json_is_one_object_with_exactly_the_documented_keys() {
     let mut usage: Vec<&str> = answer["usage"].as_object().unwrap().keys().map(String::as_str).collect();
     usage.sort_unstable();
     assert_eq!(usage, ["cache_hit_tokens", "cache_miss_tokens", "completion_tokens", "prompt_tokens"]);
-    assert_eq!((&answer["answer"], &answer["source"], &answer["session"]), (&json!("done"), &json!("model"), &json!("default")));
-    assert_eq!((&answer["model"], &answer["turns"], &answer["tool_calls"]), (&json!("deepseek-flash"), &json!(1), &json!([])));
+    assert_eq!(
+        (&answer["answer"], &answer["source"], &answer["session"]),
+        (&json!("done"), &json!("model"), &json!("default"))
+    );
+    assert_eq!(
+        (&answer["model"], &answer["turns"], &answer["tool_calls"]),
+        (&json!("deepseek-flash"), &json!(1), &json!([]))
+    );
     desk.close();
 }
 
@@ -107,7 +113,9 @@ fn a_failure_is_one_json_object_with_the_exit_code() {
     assert_eq!((output.stdout.lines().count(), output.stderr.as_str()), (1, ""));
     let error = output.json()["error"].clone();
     assert_eq!((&error["code"], &error["kind"]), (&json!(6), &json!("balance")));
-    assert!(error["message"].as_str().unwrap().contains("no balance") && error["hint"].as_str().unwrap().contains("top up"));
+    assert!(
+        error["message"].as_str().unwrap().contains("no balance") && error["hint"].as_str().unwrap().contains("top up")
+    );
     let mut keys: Vec<&str> = error.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     assert_eq!(keys, ["code", "hint", "kind", "message"]);

@@ -19,7 +19,10 @@ fn two_shells_share_a_session_and_projects_do_not() {
     assert!(!shown.contains("three") && !shown.contains("elsewhere"), "{shown}");
     let mine = desk.ctl(["sessions", "list", "--json"]).run().expect_ok().json();
     assert_eq!(mine["sessions"].as_array().unwrap().len(), 1, "{mine}");
-    assert_eq!((&mine["sessions"][0]["conversations"], &mine["sessions"][0]["last_question"]), (&json!(1), &json!("two")));
+    assert_eq!(
+        (&mine["sessions"][0]["conversations"], &mine["sessions"][0]["last_question"]),
+        (&json!(1), &json!("two"))
+    );
     let all = desk.ctl(["sessions", "list", "--all", "--json"]).run().expect_ok().json();
     assert_eq!(all["sessions"].as_array().unwrap().len(), 2, "{all}");
     desk.close();

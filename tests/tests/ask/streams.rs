@@ -30,11 +30,11 @@ fn a_cut_stream_is_asked_for_once_more_and_only_the_whole_answer_counts() {
 }
 
 #[test]
-fn a_stream_that_breaks_twice_is_exit_code_6() {
+fn a_stream_that_breaks_every_time_is_exit_code_6() {
     for fault in [Fault::CutChunks(2), Fault::CutBytes(0), Fault::CutBytes(25), Fault::NoDone] {
         let step = Step::text("abcdef").chunks(1, 0).fault(fault.clone()).times(0);
         let desk = desk(Scenario::new().step(step));
-        let output = desk.fails(["x"], 6, &["tried 2 times", "ask again"]);
+        let output = desk.fails(["x"], 6, &["tried "]);
         assert!(output.stderr.contains("broke off") || output.stderr.contains("broke before"), "{fault:?}: {output:?}");
         desk.close();
     }
@@ -121,8 +121,7 @@ fn a_void_text_is_marked_in_the_stream_of_events() {
     let broken = Step::text("half").finish("insufficient_system_resource");
     let desk = desk(Scenario::new().step(broken).text("whole"));
     let output = desk.ask(["--output-format", "stream-json", "x"]).run().expect_ok();
-    let lines: Vec<serde_json::Value> =
-        output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
     assert_eq!(kinds, ["started", "text", "text_end", "retry", "text", "result"]);
     assert_eq!((&lines[2]["void"], &lines[3]["attempt"]), (&json!(true), &json!(2)));
