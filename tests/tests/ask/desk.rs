@@ -73,7 +73,12 @@ impl Desk {
 
     /// A failing ask: this exit code, nothing claimed as an answer, an `error:` with a `hint:`, all of these words.
     #[track_caller]
-    pub(crate) fn fails(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>, code: i32, words: &[&str]) -> Output {
+    pub(crate) fn fails(
+        &self,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        code: i32,
+        words: &[&str],
+    ) -> Output {
         let output = self.ask(arguments).run().expect_code(code);
         says(&output.stderr, words);
         output

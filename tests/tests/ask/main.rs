@@ -16,3 +16,5 @@ mod output;
 mod secrets;
 mod sessions;
 mod streams;
+mod terminal;
+mod tmux;

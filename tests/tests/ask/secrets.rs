@@ -24,8 +24,9 @@ fn files_with(dir: &Path, text: &str, found: &mut Vec<String>) {
     }
 }
 
+/// No file of the home holds the text.
 #[track_caller]
-fn nowhere(desk: &Desk, text: &str) {
+pub(crate) fn nowhere(desk: &Desk, text: &str) {
     let mut found = Vec::new();
     files_with(desk.home.root(), text, &mut found);
     assert!(found.is_empty(), "{text} stands in {found:?}");
