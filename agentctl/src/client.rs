@@ -128,6 +128,8 @@ impl Client {
             };
             match received {
                 Received::Body(Some(from), body) if from == id => match body {
+                    // What still arrives after a cancellation is not wanted any more.
+                    Body::Event(_) if pace.cancelled.is_some() => {}
                     Body::Event(event) => {
                         pace.event(Instant::now());
                         if let Some(answer) = observer.event(event, interrupts)? {

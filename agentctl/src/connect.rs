@@ -193,7 +193,13 @@ enum Greeting {
 }
 
 fn greet(mut stream: Stream, deadline: Instant) -> io::Result<Greeting> {
-    stream.write_all(&Hello::ours("agentctl").encode())?;
+    // A daemon that refuses may have written why and hung up before it read our hello.
+    let sent = stream.write_all(&Hello::ours("agentctl").encode());
+    if let Err(e) = sent
+        && !matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+    {
+        return Err(e);
+    }
     let mut bytes = [0; HELLO_LEN];
     let mut have = 0;
     while have < HELLO_LEN {
@@ -330,6 +336,18 @@ mod tests {
         let line = proto::rpc::write_orphan_error(&failure).unwrap();
         let _fake = testing::raw_server(&endpoint.socket, line.into_bytes());
         assert_eq!(probe(&endpoint).unwrap_err(), failure);
+    }
+
+    #[test]
+    fn a_refusal_is_read_even_when_the_daemon_hung_up_before_our_hello() {
+        let failure = Failure::new(ErrorKind::Limit, "too many connections");
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        theirs.write_all(proto::rpc::write_orphan_error(&failure).unwrap().as_bytes()).unwrap();
+        drop(theirs);
+        match greet(Stream::from(ours), Instant::now() + HELLO_DEADLINE).unwrap() {
+            Greeting::Refused(told) => assert_eq!(told, failure),
+            Greeting::Hello(..) => panic!("nobody greeted"),
+        }
     }
 
     #[test]

@@ -41,12 +41,10 @@ impl TextView {
     /// For this screen; `approver` when the user can be asked.
     pub fn new(screen: &Screen, approver: Option<Approver>) -> Self {
         let markdown = screen.renders_markdown().then(|| Markdown::new(screen.width(), screen.stdout_color));
-        let mut activity = Activity::new(screen);
-        activity.doing("connecting");
         Self {
             out: Out,
             markdown,
-            activity,
+            activity: Activity::new(screen),
             approver,
             hold: screen.quiet,
             foreign_screen: !screen.stdout_terminal,
@@ -73,7 +71,8 @@ impl TextView {
     pub fn finish(&mut self, answer: &Answer) -> Result<(), Stop> {
         if !self.written {
             self.hold = false;
-            self.text(&answer.answer)?;
+            let end = if answer.answer.is_empty() || answer.answer.ends_with('\n') { "" } else { "\n" };
+            self.text(&format!("{}{end}", answer.answer))?;
         }
         self.end_text()?;
         self.activity.clear();

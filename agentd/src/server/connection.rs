@@ -142,8 +142,7 @@ impl Connection {
             return self.reply(id, Body::Failed(failure)).await;
         }
         let origin = self.origin(&id);
-        let (daemon, replies, running) =
-            (Arc::clone(&self.daemon), self.replies.clone(), Arc::clone(&self.running));
+        let (daemon, replies, running) = (Arc::clone(&self.daemon), self.replies.clone(), Arc::clone(&self.running));
         self.tasks.spawn(async move {
             let body = isolated(dispatch::handle(&daemon, &origin, request)).await;
             lock(&running).remove(&id);

@@ -68,7 +68,9 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
     };
     let outcome = agent::answer(&daemon.agent, &ask, choice).await;
     match &outcome {
-        Ok(answer) => tracing::info!(turn = %guard.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, "answered"),
+        Ok(answer) => {
+            tracing::info!(turn = %guard.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, "answered")
+        }
         Err(failure) => tracing::warn!(turn = %guard.turn, kind = failure.kind.name(), "not answered"),
     }
     outcome

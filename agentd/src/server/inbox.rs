@@ -95,9 +95,9 @@ impl Inbox {
                 return match first {
                     b'{' | b'[' => Ok(Opening::Json),
                     b'A' => self.hello().await.map(Opening::Hello),
-                    other => Err(bad(format!(
-                        "neither a JSON-RPC line nor an agentd hello: the first byte is {other:#04x}"
-                    ))),
+                    other => {
+                        Err(bad(format!("neither a JSON-RPC line nor an agentd hello: the first byte is {other:#04x}")))
+                    }
                 };
             }
             if !self.fill().await? {

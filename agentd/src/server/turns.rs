@@ -87,7 +87,8 @@ impl Turns {
                 Ok(1)
             }
             several => {
-                let message = format!("{} connections use this id; name the turn from the started event", several.len());
+                let message =
+                    format!("{} connections use this id; name the turn from the started event", several.len());
                 Err(Failure::new(ErrorKind::Usage, message))
             }
         }

@@ -112,7 +112,7 @@ async fn wrong_arguments_are_answered_with_the_tool_and_each_fault() {
         (
             "write_file",
             json!({"path": null, "content": true}),
-            "content must be of type string, not boolean; path must be of type string, not null",
+            "path must be of type string, not null; content must be of type string, not boolean",
         ),
         ("shell_execute", json!({"command": "ls -l"}), "command must be of type array, not string"),
         ("shell_execute", json!({"command": []}), "command must not be empty"),
