@@ -18,3 +18,6 @@ mod sessions;
 mod streams;
 mod terminal;
 mod tmux;
+mod tools_effects;
+mod tools_files;
+mod work;
