@@ -5,6 +5,7 @@
 //! parent reads, under systemd by notification. Everything inherited but the activation socket is closed first.
 
 use std::{
+    fmt::Display,
     io::{self, PipeWriter, Read, Write},
     os::fd::{OwnedFd, RawFd},
     process::ExitCode,
@@ -45,8 +46,8 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(message: impl ToString) -> Self {
-        Self { code: 1, message: message.to_string() }
+    fn new(message: impl Display) -> Self {
+        Self { code: 1, message: format!("{message}") }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 /// Whole names.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 39] = [
     ".netrc",
     "_netrc",
     ".npmrc",
@@ -31,6 +31,14 @@ const NAMES: [&str; 31] = [
     "service_account.json",
     ".credentials",
     ".credentials.json",
+    "credentials.json",
+    "client_secret.json",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+    "kubeconfig",
+    "terraform.tfvars",
     "id_rsa",
     "id_dsa",
     "id_ecdsa",
@@ -75,7 +83,7 @@ const DIRECTORIES: [&str; 5] = [".ssh", ".gnupg", ".aws", ".azure", ".password-s
 const KEPT_IN_PLACE: [&str; 2] = [".kube", ".docker"];
 
 /// True when the path, relative or absolute, names a secret file or lies in a directory of secrets.
-pub(super) fn is_secret(path: &Path) -> bool {
+pub(crate) fn is_secret(path: &Path) -> bool {
     let names: Vec<String> = path.iter().map(|name| name.to_string_lossy().to_lowercase()).collect();
     let Some((last, parents)) = names.split_last() else { return false };
     let parent = parents.last().map(String::as_str).unwrap_or_default();
