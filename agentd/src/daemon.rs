@@ -251,7 +251,7 @@ impl Daemon {
         let now = self.agent.clock.now();
         let ids = provider.models().await?;
         let models = ids.into_iter().map(|id| ModelInfo { price: provider.price(&id, now), id }).collect();
-        Ok(ModelsReport { provider: provider.endpoint(), current: provider.default_model().into(), models })
+        Ok(ModelsReport { provider: provider.kind().name().into(), current: provider.default_model().into(), models })
     }
 }
 
