@@ -215,7 +215,8 @@ impl Daemon {
     pub fn request_stop(&self, stop: &StopRequest) -> Result<StopReport, Failure> {
         let turns = self.turns.count();
         if stop.if_idle && turns > 0 {
-            let message = if turns == 1 { "1 turn is running".to_owned() } else { format!("{turns} turns are running") };
+            let message =
+                if turns == 1 { "1 turn is running".to_owned() } else { format!("{turns} turns are running") };
             return Err(Failure::new(ErrorKind::Refused, message).hint("wait for the end, or stop without if_idle"));
         }
         self.draining.cancel();
