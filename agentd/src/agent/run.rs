@@ -26,8 +26,8 @@ use crate::{
 const DELTA_QUEUE: usize = 64;
 /// How often a reply that the output limit cut is asked to go on.
 const CONTINUATIONS: u32 = 3;
-const GO_ON: &str =
-    "Your reply was cut at the output limit. Go on exactly where it stopped, without repeating anything.";
+const GO_ON: &str = "Your reply was cut at the output limit. Go on exactly where it stopped, without repeating anything. \
+                     A tool call that was cut was not made: make it again, and shorter.";
 
 /// A turn in progress.
 pub(super) struct Run<'a> {
@@ -155,7 +155,7 @@ impl<'a> Run<'a> {
                     self.push_assistant(&completion, Vec::new());
                     return Ok(whole);
                 }
-                Finish::Length if completion.tool_calls.is_empty() => {
+                Finish::Length => {
                     if continuations == CONTINUATIONS {
                         return Err(cut_off());
                     }
@@ -164,10 +164,10 @@ impl<'a> Run<'a> {
                     self.push_assistant(&completion, Vec::new());
                     self.messages.push(Message::User(Redacted::from_static(GO_ON)));
                 }
-                // Cut inside a call's arguments: they do not parse, and the model is told so.
-                Finish::ToolCalls | Finish::Length => {
-                    whole.clear();
-                    self.run_tools(&completion).await?;
+                Finish::ToolCalls => {
+                    whole.push_str(&completion.text);
+                    let spoken = !std::mem::take(&mut whole).is_empty();
+                    self.run_tools(&completion, spoken).await?;
                 }
             }
         }
@@ -243,8 +243,9 @@ impl<'a> Run<'a> {
         });
     }
 
-    async fn run_tools(&mut self, completion: &Completion) -> Result<(), Failure> {
-        if !completion.text.is_empty() {
+    /// Runs the calls of a step; `spoken` when the listener has heard text that is now at its end.
+    async fn run_tools(&mut self, completion: &Completion, spoken: bool) -> Result<(), Failure> {
+        if spoken {
             self.ask.events.send(Event::TextEnd(TextEnd { void: false })).await;
         }
         let calls = self.adopt(&completion.tool_calls);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use tests::provider::{Options, Scenario, Step};
+use tests::provider::{FakeProvider, Options, Scenario, Step};
 
 use crate::desk::{Desk, desk, says, text_of};
 
@@ -184,12 +184,15 @@ fn models_with_a_wrong_key_or_without_a_provider_fail_as_an_ask_does() {
 
 #[test]
 fn any_endpoint_that_speaks_the_format_serves() {
-    let desk = Desk::with(Options { scenario: Scenario::new().text("hello"), ..Options::default() }, |home| {
+    let other = FakeProvider::start(Scenario::new().text("hello"));
+    let desk = Desk::with(Options::default(), |home| {
         home.set_env("AGENTD_PROVIDER_KIND", "openai");
         home.set_env("AGENTD_PROVIDER_MODEL", "deepseek-flash");
+        home.set_env("AGENTD_PROVIDER_BASE_URL", format!("{}/v1", other.base_url()));
     });
-    let url = format!("{}/v1", desk.provider.base_url());
     assert_eq!(desk.json(["x"])["answer"], "hello");
-    assert!(!url.is_empty() && desk.chats()[0].authorized);
+    let chats = other.chats();
+    assert_eq!((chats[0].path.as_str(), chats[0].authorized), ("/v1/chat/completions", true));
+    assert!(desk.provider.requests().is_empty());
     desk.close();
 }

@@ -1,6 +1,6 @@
 //! What every test of this suite sits at: a home, a provider, a project, a warm daemon.
 
-use std::{ffi::OsStr, path::PathBuf, time::Duration};
+use std::{ffi::OsStr, io::Write as _, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 use tests::{
@@ -119,6 +119,11 @@ pub(crate) fn says(stderr: &str, words: &[&str]) {
     for word in words {
         assert!(stderr.contains(word), "{word:?} is not in: {stderr}");
     }
+}
+
+/// Says that a test could not be made here, past the capture of test output.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// The text of a recorded message.

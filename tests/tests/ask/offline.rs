@@ -8,6 +8,8 @@ use tests::{
     provider::{FakeProvider, Scenario},
 };
 
+use crate::desk::skipped;
+
 const LISTEN: &str = "//! Accepts connections from clients.\n\npub fn accept_connections() {}\n";
 
 fn offline() -> (Home, std::path::PathBuf) {
@@ -90,7 +92,7 @@ fn a_conversation_can_go_on_offline() {
 #[test]
 fn auto_without_a_key_is_offline_and_says_how_to_get_a_model() {
     if TcpStream::connect("127.0.0.1:11434").is_ok() {
-        eprintln!("SKIPPED: something listens on Ollama's port of this machine");
+        skipped("something listens on Ollama's port of this machine");
         return;
     }
     let (home, project) = offline();

@@ -29,7 +29,7 @@ fn an_answer_is_laid_out_and_the_footer_stands_under_it() {
 
 #[test]
 fn a_redirected_answer_is_plain_while_the_terminal_shows_progress() {
-    let desk = desk(Scenario::new().step(Step::text("**bold**\n").delay(700)));
+    let desk = desk(Scenario::new().step(Step::text("**bold**\n").delay(2000)));
     let Some(terminal) = Terminal::open(&desk, "a") else { return };
     terminal.line("$CTL ask x > out.txt; echo code=$?.");
     terminal.wait("asking deepseek-flash");

@@ -4,7 +4,7 @@ use std::{cell::Cell, path::Path, time::Duration};
 
 use tests::{Invocation, bins, holds_within};
 
-use crate::desk::{DEADLINE, Desk};
+use crate::desk::{DEADLINE, Desk, skipped};
 
 /// One terminal window in the project of a desk, with a shell in it. `$CTL` is the client.
 pub(crate) struct Terminal<'a> {
@@ -28,7 +28,7 @@ impl<'a> Terminal<'a> {
     /// The same with more variables.
     pub(crate) fn open_with(desk: &'a Desk, name: &'static str, variables: &[(&str, &str)]) -> Option<Self> {
         if !Path::new("/usr/bin/tmux").exists() {
-            eprintln!("SKIPPED: tmux is not installed, so nothing was tested on a terminal (apt-get install tmux)");
+            skipped("tmux is not installed, so nothing was tested on a terminal: apt-get install tmux");
             return None;
         }
         let project = desk.project.to_str().unwrap();
