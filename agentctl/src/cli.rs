@@ -152,7 +152,7 @@ pub enum OutputFormat {
 #[derive(Debug, Clone, Args)]
 pub struct TurnArgs {
     /// Work in this directory; the project is found from it
-    #[arg(short = 'C', long = "cd", value_name = "DIR")]
+    #[arg(short = 'C', long = "cd", value_name = "DIR", env = "PROJECT_DIR")]
     pub directory: Option<PathBuf>,
     /// Ask this model instead of the configured one
     #[arg(short, long)]
@@ -274,11 +274,11 @@ pub enum ConfigCommand {
 pub enum SessionsCommand {
     /// The sessions of this project
     List {
-        /// Of all projects
-        #[arg(short, long, conflicts_with = "directory")]
+        /// Of all projects, whatever -C says
+        #[arg(short, long)]
         all: bool,
         /// The project found from this directory
-        #[arg(short = 'C', long = "cd", value_name = "DIR")]
+        #[arg(short = 'C', long = "cd", value_name = "DIR", env = "PROJECT_DIR")]
         directory: Option<PathBuf>,
         /// One JSON object instead of text
         #[arg(long)]
@@ -290,7 +290,7 @@ pub enum SessionsCommand {
         #[arg(default_value = "default")]
         name: String,
         /// The project found from this directory
-        #[arg(short = 'C', long = "cd", value_name = "DIR")]
+        #[arg(short = 'C', long = "cd", value_name = "DIR", env = "PROJECT_DIR")]
         directory: Option<PathBuf>,
         /// One JSON object instead of text
         #[arg(long)]
@@ -305,7 +305,7 @@ pub enum SessionsCommand {
         #[arg(short, long)]
         all: bool,
         /// The project found from this directory
-        #[arg(short = 'C', long = "cd", value_name = "DIR")]
+        #[arg(short = 'C', long = "cd", value_name = "DIR", env = "PROJECT_DIR")]
         directory: Option<PathBuf>,
     },
 }

@@ -52,6 +52,9 @@ the agentd program to start; otherwise the one beside agentctl, then the first o
 .B XDG_RUNTIME_DIR, XDG_STATE_HOME, HOME
 where the two are by default
 .TP
+.B PROJECT_DIR
+the directory to work in when \-C is not given
+.TP
 .B NO_COLOR, CLICOLOR_FORCE, TERM, COLUMNS
 colours, styles and width
 .SH FILES
