@@ -215,8 +215,9 @@ impl Daemon {
     pub fn request_stop(&self, stop: &StopRequest) -> Result<StopReport, Failure> {
         let turns = self.turns.count();
         if stop.if_idle && turns > 0 {
-            let message = format!("{turns} turns are running");
-            return Err(Failure::new(ErrorKind::Refused, message).hint("wait for them, or stop without --if-idle"));
+            let message =
+                if turns == 1 { "1 turn is running".to_owned() } else { format!("{turns} turns are running") };
+            return Err(Failure::new(ErrorKind::Refused, message).hint("wait for the end, or stop without if_idle"));
         }
         self.draining.cancel();
         Ok(StopReport { pid: std::process::id(), turns: u32::try_from(turns).unwrap_or(u32::MAX) })
@@ -275,7 +276,11 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let again = signals.wait_for_second();
     tokio::select! {
         () = drain(&daemon) => {}
-        () = again => tracing::warn!("second signal: leaving at once"),
+        () = again => {
+            tracing::warn!("second signal: leaving at once");
+            // Their connections end with them, and their askers hear why.
+            daemon.turns.cancel_all();
+        }
     }
     background.cancel();
     daemon.closing.cancel();

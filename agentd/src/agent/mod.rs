@@ -98,21 +98,24 @@ pub struct Ask {
 
 /// The way back to the asker. Sending never fails: when nobody listens any more, the turn's token says so.
 #[derive(Clone)]
-pub struct Events {
-    id: RequestId,
-    to: mpsc::Sender<ServerMessage>,
-}
+pub struct Events(Option<(RequestId, mpsc::Sender<ServerMessage>)>);
 
 impl Events {
     /// Events under the id of a request.
     pub fn new(id: RequestId, to: mpsc::Sender<ServerMessage>) -> Self {
-        Self { id, to }
+        Self(Some((id, to)))
+    }
+
+    /// Events of a request that wants no answer.
+    pub fn unheard() -> Self {
+        Self(None)
     }
 
     /// Sends one; waits while the client is slow, which the connection's write deadline bounds.
     pub async fn send(&self, event: Event) {
-        let message = ServerMessage { id: self.id.clone(), body: Body::Event(event) };
-        if self.to.send(message).await.is_err() {
+        let Some((id, to)) = &self.0 else { return };
+        let message = ServerMessage { id: id.clone(), body: Body::Event(event) };
+        if to.send(message).await.is_err() {
             tracing::debug!("an event for a client that left");
         }
     }

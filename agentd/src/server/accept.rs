@@ -7,7 +7,7 @@ use interprocess::{
     os::unix::uds_local_socket::tokio::{Listener, Stream},
 };
 use proto::{ErrorKind, Failure, MAX_CONNECTIONS, rpc};
-use rustix::io::Errno;
+use rustix::{io::Errno, net::SendFlags};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -17,7 +17,7 @@ use crate::daemon::Daemon;
 /// Wait after descriptors or memory ran out: the kernel keeps the client in its queue, and a busy loop would take the
 /// processor from the requests whose end frees descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Tasks that tell a refused client why. A flood beyond it is closed without a word.
+/// Refused clients that are kept for a moment, so that they can read why before their own write fails.
 const REFUSALS: usize = 64;
 
 /// What to do about an error of accept.
@@ -84,7 +84,7 @@ fn welcome(
     let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
         let failure = Failure::new(ErrorKind::Limit, format!("{MAX_CONNECTIONS} connections are open"))
             .hint("close some editors or shells");
-        return refuse(stream, failure, refusals, connections);
+        return refuse(stream, &failure, refusals, connections);
     };
     match peer::admit(&stream, &daemon.config().server.allow_uids) {
         Ok(peer) => {
@@ -96,19 +96,23 @@ fn welcome(
         }
         Err(failure) => {
             tracing::warn!(why = %failure, "peer refused");
-            refuse(stream, failure, refusals, connections);
+            refuse(stream, &failure, refusals, connections);
         }
     }
 }
 
-/// Says why and closes; when too many are being told already, just closes.
-fn refuse(stream: Stream, failure: Failure, refusals: &Arc<Semaphore>, connections: &TaskTracker) {
+/// Says why and closes. The line goes out at once: a new connection's buffer has room for it. Some of the refused are
+/// then read for a moment, so that their first write does not fail before they have read why; a flood is not.
+fn refuse(stream: Stream, failure: &Failure, refusals: &Arc<Semaphore>, connections: &TaskTracker) {
+    if let Ok(line) = rpc::write_orphan_error(failure) {
+        // Not through the runtime, which does not know yet that a new connection can be written.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let _ = rustix::net::send(&stream, line.as_bytes(), flags);
+    }
     let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else { return };
     connections.spawn(async move {
         let _permit = permit;
-        if let Ok(line) = rpc::write_orphan_error(&failure) {
-            let _ = outbox::write_all(&stream, line.as_bytes()).await;
-        }
+        outbox::linger(&stream).await;
     });
 }
 

@@ -20,7 +20,7 @@ use proto::{
     rpc::{self, Incoming},
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -64,12 +64,16 @@ pub(super) async fn serve(daemon: Arc<Daemon>, stream: Stream, peer: Peer, numbe
         replies,
         token: token.clone(),
         running: Arc::default(),
+        slots: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
         tasks: TaskTracker::new(),
     };
-    connection.read(&mut inbox, spelling, &orphan).await;
+    let ended = connection.read(&mut inbox, spelling, &orphan).await;
     connection.finish(&stream).await;
     drop((connection, orphan));
     let _ = tokio::time::timeout(FLUSH_DEADLINE, writer).await;
+    if ended == Ended::Refused {
+        outbox::linger(&stream).await;
+    }
 }
 
 /// Answers a hello with ours; `None` when the versions cannot speak at all or the client left.
@@ -88,7 +92,17 @@ async fn reject(stream: &Stream, error: ReadError) {
         && let Ok(line) = rpc::write_orphan_error(&failure)
     {
         let _ = outbox::write_all(stream, line.as_bytes()).await;
+        outbox::linger(stream).await;
     }
+}
+
+/// Why nothing more is read from a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It closed its side, or the connection or the daemon ends.
+    Left,
+    /// It is not understood, and may still be writing.
+    Refused,
 }
 
 struct Connection {
@@ -98,17 +112,27 @@ struct Connection {
     replies: mpsc::Sender<ServerMessage>,
     token: CancellationToken,
     running: Arc<Mutex<HashSet<RequestId>>>,
+    /// One for each running request and notification.
+    slots: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
 impl Connection {
     /// Reads requests until the end of the stream, an error, or the daemon's closing.
-    async fn read(&self, inbox: &mut Inbox, spelling: Spelling, orphan: &mpsc::Sender<Failure>) {
+    ///
+    /// A client that does not take its replies is not read either: else each of its requests would leave a task that
+    /// waits to reply. Waiting for room in the queue is waiting behind those tasks.
+    async fn read(&self, inbox: &mut Inbox, spelling: Spelling, orphan: &mpsc::Sender<Failure>) -> Ended {
         loop {
+            let next = async {
+                let room = self.replies.reserve().await;
+                drop(room);
+                next_request(inbox, spelling).await
+            };
             let next = tokio::select! {
-                next = next_request(inbox, spelling) => next,
-                () = self.token.cancelled() => return,
-                () = self.daemon.closing().cancelled() => return,
+                next = next => next,
+                () = self.token.cancelled() => return Ended::Left,
+                () = self.daemon.closing().cancelled() => return Ended::Left,
             };
             match next {
                 Ok(Incoming::Request(message)) => self.start(message).await,
@@ -117,15 +141,16 @@ impl Connection {
                 Ok(Incoming::Bad(None, failure)) => {
                     let _ = orphan.send(failure).await;
                 }
-                Err(ReadError::End) => return,
+                Err(ReadError::End) => return Ended::Left,
                 Err(ReadError::Broken(e)) => {
                     tracing::debug!(error = %e, "connection broke");
-                    return self.token.cancel();
+                    self.token.cancel();
+                    return Ended::Left;
                 }
                 Err(ReadError::Bad(failure)) => {
                     tracing::info!(pid = self.peer.pid, why = %failure, "client is not understood");
                     let _ = orphan.send(failure).await;
-                    return;
+                    return Ended::Refused;
                 }
             }
         }
@@ -138,60 +163,61 @@ impl Connection {
     /// Starts a request in its own task, or refuses it.
     async fn start(&self, message: ClientMessage) {
         let ClientMessage { id, request } = message;
-        if let Err(failure) = self.accept(&id, &request) {
-            return self.reply(id, Body::Failed(failure)).await;
-        }
-        let origin = self.origin(&id);
+        let slot = match self.accept(&id, &request) {
+            Ok(slot) => slot,
+            Err(failure) => return self.reply(id, Body::Failed(failure)).await,
+        };
+        let origin = self.origin(&id, Events::new(id.clone(), self.replies.clone()));
         let (daemon, replies, running) = (Arc::clone(&self.daemon), self.replies.clone(), Arc::clone(&self.running));
         self.tasks.spawn(async move {
             let body = isolated(dispatch::handle(&daemon, &origin, request)).await;
             lock(&running).remove(&id);
+            drop(slot);
             let _ = replies.send(ServerMessage { id, body }).await;
         });
     }
 
-    /// A notification: carried out, not answered.
+    /// A notification: carried out, not answered, and without events.
     fn start_silent(&self, request: Request) {
-        if let Err(failure) = self.permit(&request) {
-            tracing::info!(why = %failure, "notification refused");
-            return;
-        }
-        let origin = self.origin(&RequestId::Text(String::new()));
+        let slot = match self.permit(&request).and_then(|()| self.slot()) {
+            Ok(slot) => slot,
+            Err(failure) => return tracing::info!(why = %failure, "notification refused"),
+        };
+        let origin = self.origin(&RequestId::Text(String::new()), Events::unheard());
         let daemon = Arc::clone(&self.daemon);
         self.tasks.spawn(async move {
             isolated(dispatch::handle(&daemon, &origin, request)).await;
+            drop(slot);
         });
     }
 
-    fn origin(&self, id: &RequestId) -> Origin {
-        Origin {
-            uid: self.peer.uid,
-            connection: self.number,
-            id: id.clone(),
-            events: Events::new(id.clone(), self.replies.clone()),
-            token: self.token.clone(),
-        }
+    fn origin(&self, id: &RequestId, events: Events) -> Origin {
+        Origin { uid: self.peer.uid, connection: self.number, id: id.clone(), events, token: self.token.clone() }
     }
 
     fn permit(&self, request: &Request) -> Result<(), Failure> {
         if request.access() > self.peer.access {
             let message = format!("user {} may not send {}", self.peer.uid, request.method());
-            return Err(Failure::new(ErrorKind::Refused, message));
+            return Err(Failure::new(ErrorKind::Refused, message).hint("only the daemon's own user may"));
         }
         Ok(())
     }
 
-    fn accept(&self, id: &RequestId, request: &Request) -> Result<(), Failure> {
-        self.permit(request)?;
-        let mut running = lock(&self.running);
-        if running.len() >= MAX_IN_FLIGHT {
+    fn slot(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        Arc::clone(&self.slots).try_acquire_owned().map_err(|_| {
             let message = format!("{MAX_IN_FLIGHT} requests are running on this connection");
-            return Err(Failure::new(ErrorKind::Limit, message).hint("wait for one to end"));
+            Failure::new(ErrorKind::Limit, message).hint("wait for one to end")
+        })
+    }
+
+    fn accept(&self, id: &RequestId, request: &Request) -> Result<OwnedSemaphorePermit, Failure> {
+        self.permit(request)?;
+        let slot = self.slot()?;
+        if !lock(&self.running).insert(id.clone()) {
+            return Err(Failure::new(ErrorKind::Usage, "this id is in use by a running request of this connection")
+                .hint("give each request an id of its own"));
         }
-        if !running.insert(id.clone()) {
-            return Err(Failure::new(ErrorKind::Usage, "this id is in use by a running request of this connection"));
-        }
-        Ok(())
+        Ok(slot)
     }
 
     /// After the last request was read: waits for the running ones while the client is there.

@@ -8,12 +8,15 @@ use proto::{
     frame::{FRAME_MAX, FrameKind, HEADER_LEN, decode_header},
     hello::{HELLO_LEN, Hello},
 };
-use tokio::{io::AsyncReadExt, time::timeout};
+use tokio::{
+    io::AsyncReadExt,
+    time::{Instant, timeout, timeout_at},
+};
 
 /// Bytes read at once. Grows with the message only as its bytes really come, so an announced length costs nothing.
 const CHUNK: usize = 16 * 1024;
 /// How long one message may take from its first byte to its last: a local client writes it in one go; one that drips
-/// must not hold its buffer for ever.
+/// must not hold its buffer for ever. The first line of a connection has [`proto::HELLO_DEADLINE`] instead, like a hello.
 const MESSAGE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a connection opened with.
@@ -51,11 +54,13 @@ pub(super) struct Inbox {
     used: usize,
     /// Bytes after `used` that were searched for a newline without finding one.
     searched: usize,
+    /// How long the message that comes next may take.
+    patience: Duration,
 }
 
 impl Inbox {
     pub(super) fn new(stream: Arc<Stream>) -> Self {
-        Self { stream, buffer: Vec::new(), used: 0, searched: 0 }
+        Self { stream, buffer: Vec::new(), used: 0, searched: 0, patience: proto::HELLO_DEADLINE }
     }
 
     fn pending(&self) -> &[u8] {
@@ -76,13 +81,13 @@ impl Inbox {
         Ok(chunk.read_buf(&mut self.buffer).await? > 0)
     }
 
-    /// Reads on inside a message.
-    async fn fill_more(&mut self) -> Result<(), ReadError> {
-        match timeout(MESSAGE_DEADLINE, self.fill()).await {
+    /// Reads on inside a message that began at `begun`.
+    async fn fill_more(&mut self, begun: Instant) -> Result<(), ReadError> {
+        match timeout_at(begun + self.patience, self.fill()).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(ReadError::Broken(io::ErrorKind::UnexpectedEof.into())),
             Ok(Err(e)) => Err(e.into()),
-            Err(_) => Err(bad("the message did not end within 30 seconds")),
+            Err(_) => Err(bad(format!("the message did not end within {} seconds", self.patience.as_secs()))),
         }
     }
 
@@ -122,28 +127,33 @@ impl Inbox {
         let mut bytes = [0; HELLO_LEN];
         bytes.copy_from_slice(&self.pending()[..HELLO_LEN]);
         self.used += HELLO_LEN;
+        self.patience = MESSAGE_DEADLINE;
         Hello::decode(&bytes).map_err(|e| bad(e.to_string()))
     }
 
     /// The next JSON line that is not blank, without its newline. The last line needs none.
     pub(super) async fn line(&mut self) -> Result<Vec<u8>, ReadError> {
+        let mut begun = None;
         loop {
             let pending = &self.buffer[self.used..];
-            if let Some(at) = pending[self.searched..].iter().position(|&b| b == b'\n') {
-                let line = pending[..self.searched + at].to_vec();
-                self.used += line.len() + 1;
+            let end = pending[self.searched..].iter().position(|&b| b == b'\n').map(|at| self.searched + at);
+            if end.unwrap_or(pending.len()) > FRAME_MAX {
+                return Err(bad(format!("a line of more than {FRAME_MAX} bytes")));
+            }
+            if let Some(end) = end {
+                let line = pending[..end].to_vec();
+                self.used += end + 1;
                 self.searched = 0;
+                begun = None;
                 if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
+                self.patience = MESSAGE_DEADLINE;
                 return Ok(line);
             }
             self.searched = pending.len();
-            if self.searched > FRAME_MAX {
-                return Err(bad(format!("a line of more than {FRAME_MAX} bytes")));
-            }
             if self.searched > 0 {
-                match self.fill_more().await {
+                match self.fill_more(*begun.get_or_insert_with(Instant::now)).await {
                     Err(ReadError::Broken(e)) if e.kind() == io::ErrorKind::UnexpectedEof => return self.last_line(),
                     other => other?,
                 }
@@ -167,8 +177,9 @@ impl Inbox {
                 return Err(ReadError::End);
             }
         }
+        let begun = Instant::now();
         while self.pending().len() < HEADER_LEN {
-            self.fill_more().await?;
+            self.fill_more(begun).await?;
         }
         let mut header = [0; HEADER_LEN];
         header.copy_from_slice(&self.pending()[..HEADER_LEN]);
@@ -177,7 +188,7 @@ impl Inbox {
             return Err(bad("a reply frame from a client"));
         }
         while self.pending().len() < HEADER_LEN + len {
-            self.fill_more().await?;
+            self.fill_more(begun).await?;
         }
         let payload = self.pending()[HEADER_LEN..HEADER_LEN + len].to_vec();
         self.used += HEADER_LEN + len;
@@ -187,4 +198,88 @@ impl Inbox {
 
 fn bad(message: impl Into<String>) -> ReadError {
     ReadError::Bad(Failure::new(ErrorKind::Protocol, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, net::UnixStream};
+
+    use super::*;
+
+    /// An inbox and the client's end of its connection.
+    fn pair() -> (Inbox, UnixStream) {
+        let (ours, client) = UnixStream::pair().unwrap();
+        (Inbox::new(Arc::new(Stream::from(ours))), client)
+    }
+
+    /// Writes a byte a second; ends when the other side is gone.
+    fn drip(mut client: UnixStream, byte: u8) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(async move {
+            while client.write_all(&[byte]).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        })
+    }
+
+    fn refusal<T>(result: Result<T, ReadError>) -> String {
+        match result {
+            Err(ReadError::Bad(failure)) => failure.message,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("nothing was refused"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_drips_is_refused_at_its_deadline_however_often_a_byte_comes() {
+        let (mut inbox, mut client) = pair();
+        client.write_all(b"{\"first\":1}\n").await.unwrap();
+        assert!(matches!(inbox.opening().await, Ok(Opening::Json)));
+        assert_eq!(inbox.line().await.unwrap(), b"{\"first\":1}");
+        let (begun, writer) = (Instant::now(), drip(client, b' '));
+        assert!(refusal(inbox.line().await).contains("30 seconds"));
+        assert!(begun.elapsed() < MESSAGE_DEADLINE + Duration::from_secs(2), "{:?}", begun.elapsed());
+        writer.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_line_has_as_long_as_a_hello() {
+        let (mut inbox, client) = pair();
+        let (begun, writer) = (Instant::now(), drip(client, b'{'));
+        assert!(matches!(inbox.opening().await, Ok(Opening::Json)));
+        assert!(refusal(inbox.line().await).contains("2 seconds"));
+        assert!(begun.elapsed() < proto::HELLO_DEADLINE + Duration::from_secs(2), "{:?}", begun.elapsed());
+        writer.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_drips_is_refused_at_its_deadline() {
+        let (mut inbox, mut client) = pair();
+        client.write_all(&Hello::ours("test").encode()).await.unwrap();
+        assert!(matches!(inbox.opening().await, Ok(Opening::Hello(_))));
+        client.write_all(&[1, 0xff, 0xff, 0, 0]).await.unwrap();
+        let (begun, writer) = (Instant::now(), drip(client, 0));
+        assert!(refusal(inbox.frame().await).contains("30 seconds"));
+        assert!(begun.elapsed() < MESSAGE_DEADLINE + Duration::from_secs(2), "{:?}", begun.elapsed());
+        writer.abort();
+    }
+
+    #[tokio::test]
+    async fn a_line_of_the_cap_is_read_and_one_byte_more_is_refused() {
+        for (length, good) in [(FRAME_MAX, true), (FRAME_MAX + 1, false)] {
+            let (mut inbox, mut client) = pair();
+            let writer = tokio::spawn(async move {
+                let mut line = vec![b'{'; length];
+                line.push(b'\n');
+                client.write_all(&line).await
+            });
+            assert!(matches!(inbox.opening().await, Ok(Opening::Json)));
+            let line = inbox.line().await;
+            assert_eq!(line.as_ref().is_ok_and(|line| line.len() == length), good, "{length}");
+            if !good {
+                assert!(refusal(line).contains("8388608"));
+            }
+            drop(inbox);
+            let _ = writer.await.unwrap();
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The writing half of a connection: one task, one bounded queue, one write for all that is waiting.
 
-use std::{io, sync::Arc};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use interprocess::os::unix::uds_local_socket::tokio::Stream;
 use proto::{Body, ErrorKind, Failure, ServerMessage, WRITE_DEADLINE, codec, frame, rpc};
@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 pub(super) const QUEUE: usize = 64;
 /// Bytes after which a batch is written even when more is waiting.
 const BATCH: usize = 64 * 1024;
+
+/// How long a refused client may take to read why and to leave.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How messages are spelled on this connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,17 @@ pub(super) async fn write_all(stream: &Stream, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Ends a connection on which the client may still be writing, after the last word to it.
+///
+/// Closing at once would fail the client's next write, and most clients give up there without reading why. So what it
+/// writes is thrown away until it leaves, for a moment.
+pub(super) async fn linger(stream: &Stream) {
+    if rustix::net::shutdown(stream.as_fd(), rustix::net::Shutdown::Write).is_ok() {
+        let (mut from, mut nowhere) = (stream, tokio::io::sink());
+        let _ = timeout(LINGER, tokio::io::copy(&mut from, &mut nowhere)).await;
+    }
+}
+
 fn spell(spelling: Spelling, message: &ServerMessage, out: &mut Vec<u8>) {
     let done = try_spell(spelling, message, out).or_else(|why| {
         let failure = Failure::new(ErrorKind::Limit, format!("the reply cannot be sent: {why}"));
@@ -97,5 +111,30 @@ fn spell_orphan(spelling: Spelling, failure: &Failure, out: &mut Vec<u8>) {
         && let Ok(line) = rpc::write_orphan_error(failure)
     {
         out.extend_from_slice(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{Event, Notice, RequestId};
+    use tokio::{net::UnixStream, time::Instant};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_reads_is_dropped_at_the_write_deadline() {
+        let (ours, _client) = UnixStream::pair().unwrap();
+        let (replies, messages) = mpsc::channel(QUEUE);
+        let (_orphan, orphans) = mpsc::channel(1);
+        let connection = CancellationToken::new();
+        let stream = Arc::new(Stream::from(ours));
+        let writer = tokio::spawn(write_out(stream, Spelling::Json, messages, orphans, connection.clone()));
+        let begun = Instant::now();
+        let body = Body::Event(Event::Notice(Notice { message: "x".repeat(BATCH) }));
+        let message = ServerMessage { id: RequestId::Number(1), body };
+        while replies.send(message.clone()).await.is_ok() {}
+        writer.await.unwrap();
+        assert!(connection.is_cancelled(), "its turns end with it");
+        assert!(begun.elapsed() >= WRITE_DEADLINE && begun.elapsed() < 2 * WRITE_DEADLINE, "{:?}", begun.elapsed());
     }
 }
