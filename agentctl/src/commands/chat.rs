@@ -140,16 +140,18 @@ impl Chat<'_> {
                 self.args.continue_conversation = false;
                 self.say("a new conversation begins with the next question\n");
             }
-            Line::Model(None) => {
+            Line::Model(name) => {
+                if let Some(name) = name {
+                    self.args.model = Some(name.to_owned()).filter(|name| name != "-");
+                }
                 self.say(&format!("model: {}\n", self.args.model.as_deref().unwrap_or("as configured")));
             }
-            Line::Model(Some(name)) => self.args.model = Some(name.to_owned()).filter(|name| name != "-"),
-            Line::Session(None) => {
+            Line::Session(name) => {
+                if let Some(name) = name {
+                    self.args.session = Some(name.to_owned());
+                    self.args.continue_conversation = true;
+                }
                 self.say(&format!("session: {}\n", self.args.session.as_deref().unwrap_or("default")));
-            }
-            Line::Session(Some(name)) => {
-                self.args.session = Some(name.to_owned());
-                self.args.continue_conversation = true;
             }
             Line::Unknown(name) => self.say(&format!("unknown command /{}; /help lists them\n", name)),
             Line::Question(text) => self.ask(text)?,

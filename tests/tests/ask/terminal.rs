@@ -114,13 +114,13 @@ fn a_chat_answers_obeys_its_commands_and_quits() {
     terminal.line("/nonsense");
     terminal.wait("unknown command /nonsense");
     terminal.line("/model deepseek-v4-pro");
-    terminal.line("/model");
     terminal.wait("model: deepseek-v4-pro");
     terminal.line("/clear");
     terminal.wait("a new conversation begins with the next question");
     terminal.line("marked-question three");
     terminal.wait_count("tokens in", 3);
     terminal.line("/session blue");
+    terminal.wait("session: blue");
     terminal.line("marked-question four");
     terminal.wait("there is none to go on with");
     terminal.wait_count("tokens in", 4);
