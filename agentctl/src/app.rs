@@ -1,6 +1,7 @@
 //! What every command shares: the global flags, the terminal, the way to the daemon.
 
 use std::{
+    cell::Cell,
     io::{self, Write as _},
     time::Duration,
 };
@@ -23,6 +24,8 @@ pub struct App {
     /// What the streams can show.
     pub screen: Screen,
     no_autostart: bool,
+    /// The user has been told about a daemon of another build: once is enough for a chat.
+    skew_told: Cell<bool>,
 }
 
 impl App {
@@ -32,7 +35,12 @@ impl App {
     /// Kind `unreachable` when it names no usable place for a daemon.
     pub fn new(global: &Global) -> Result<Self, Failure> {
         let screen = Screen::detect(global);
-        Ok(Self { endpoint: connect::endpoint()?, screen, no_autostart: global.no_autostart })
+        Ok(Self {
+            endpoint: connect::endpoint()?,
+            screen,
+            no_autostart: global.no_autostart,
+            skew_told: Cell::new(false),
+        })
     }
 
     /// A connection to the daemon, which is started when it is absent.
@@ -78,7 +86,7 @@ impl App {
     }
 
     fn note_skew(&self, client: &Client) {
-        if let Some(note) = connect::skew(client.daemon()) {
+        if let Some(note) = connect::skew(client.daemon()).filter(|_| !self.skew_told.replace(true)) {
             self.note(&note);
         }
     }

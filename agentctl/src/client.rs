@@ -69,6 +69,7 @@ pub struct Client {
     next_id: i64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on the stack, and nearly all are bodies")]
 enum Received {
     Body(Option<RequestId>, Body),
     Woken,
@@ -127,6 +128,8 @@ impl Client {
             };
             match received {
                 Received::Body(Some(from), body) if from == id => match body {
+                    // What still arrives after a cancellation is not wanted any more.
+                    Body::Event(_) if pace.cancelled.is_some() => {}
                     Body::Event(event) => {
                         pace.event(Instant::now());
                         if let Some(answer) = observer.event(event, interrupts)? {

@@ -61,6 +61,7 @@ pub fn probe(endpoint: &Endpoint) -> Result<Option<Client>, Failure> {
 /// What the daemon wrote into its lock file; `None` when there is none or it is not readable as such.
 pub fn lock_info(endpoint: &Endpoint) -> Option<LockInfo> {
     let mut text = String::new();
+    #[expect(clippy::disallowed_methods, reason = "bounded by take")]
     fs::File::open(endpoint.lock_file()).ok()?.take(LOCK_FILE_MAX).read_to_string(&mut text).ok()?;
     LockInfo::parse(&text)
 }
@@ -192,7 +193,13 @@ enum Greeting {
 }
 
 fn greet(mut stream: Stream, deadline: Instant) -> io::Result<Greeting> {
-    stream.write_all(&Hello::ours("agentctl").encode())?;
+    // A daemon that refuses may have written why and hung up before it read our hello.
+    let sent = stream.write_all(&Hello::ours("agentctl").encode());
+    if let Err(e) = sent
+        && !matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+    {
+        return Err(e);
+    }
     let mut bytes = [0; HELLO_LEN];
     let mut have = 0;
     while have < HELLO_LEN {
@@ -252,7 +259,7 @@ mod tests {
         testing::write_lock(&endpoint, std::process::id(), &live);
         assert_eq!(places(&endpoint), [live, endpoint.socket.clone()]);
         endpoint.socket_pinned = true;
-        assert_eq!(places(&endpoint), [endpoint.socket.clone()]);
+        assert_eq!(places(&endpoint), std::slice::from_ref(&endpoint.socket));
     }
 
     #[test]
@@ -271,7 +278,7 @@ mod tests {
         let endpoint = testing::endpoint(&dir);
         for path in [PathBuf::from("relative.sock"), PathBuf::from(format!("/{}", "x".repeat(200)))] {
             testing::write_lock(&endpoint, 1, &path);
-            assert_eq!(places(&endpoint), [endpoint.socket.clone()]);
+            assert_eq!(places(&endpoint), std::slice::from_ref(&endpoint.socket));
         }
     }
 
@@ -329,6 +336,18 @@ mod tests {
         let line = proto::rpc::write_orphan_error(&failure).unwrap();
         let _fake = testing::raw_server(&endpoint.socket, line.into_bytes());
         assert_eq!(probe(&endpoint).unwrap_err(), failure);
+    }
+
+    #[test]
+    fn a_refusal_is_read_even_when_the_daemon_hung_up_before_our_hello() {
+        let failure = Failure::new(ErrorKind::Limit, "too many connections");
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        theirs.write_all(proto::rpc::write_orphan_error(&failure).unwrap().as_bytes()).unwrap();
+        drop(theirs);
+        match greet(Stream::from(ours), Instant::now() + HELLO_DEADLINE).unwrap() {
+            Greeting::Refused(told) => assert_eq!(told, failure),
+            Greeting::Hello(..) => panic!("nobody greeted"),
+        }
     }
 
     #[test]

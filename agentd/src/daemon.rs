@@ -18,8 +18,7 @@ use std::{
 
 use proto::{
     ErrorKind, Fact, Failure, ModelInfo, ModelsReport, PROTOCOL_MAJOR, PROTOCOL_MINOR, ReloadReport, StatusReport,
-    StopReport, StopRequest,
-    endpoint::Endpoint,
+    StopReport, StopRequest, endpoint::Endpoint,
 };
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
@@ -186,7 +185,8 @@ impl Daemon {
             Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
             None => ("not asked yet".to_owned(), String::new()),
         };
-        let config = current.loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+        let config =
+            current.loaded.path.as_ref().map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
         StatusReport {
             version: proto::VERSION.into(),
             protocol: format!("{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"),
@@ -215,8 +215,9 @@ impl Daemon {
     pub fn request_stop(&self, stop: &StopRequest) -> Result<StopReport, Failure> {
         let turns = self.turns.count();
         if stop.if_idle && turns > 0 {
-            let message = format!("{turns} turns are running");
-            return Err(Failure::new(ErrorKind::Refused, message).hint("wait for them, or stop without --if-idle"));
+            let message =
+                if turns == 1 { "1 turn is running".to_owned() } else { format!("{turns} turns are running") };
+            return Err(Failure::new(ErrorKind::Refused, message).hint("wait for the end, or stop without if_idle"));
         }
         self.draining.cancel();
         Ok(StopReport { pid: std::process::id(), turns: u32::try_from(turns).unwrap_or(u32::MAX) })
@@ -251,7 +252,7 @@ impl Daemon {
         let now = self.agent.clock.now();
         let ids = provider.models().await?;
         let models = ids.into_iter().map(|id| ModelInfo { price: provider.price(&id, now), id }).collect();
-        Ok(ModelsReport { provider: provider.endpoint(), current: provider.default_model().into(), models })
+        Ok(ModelsReport { provider: provider.kind().name().into(), current: provider.default_model().into(), models })
     }
 }
 
@@ -275,7 +276,11 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let again = signals.wait_for_second();
     tokio::select! {
         () = drain(&daemon) => {}
-        () = again => tracing::warn!("second signal: leaving at once"),
+        () = again => {
+            tracing::warn!("second signal: leaving at once");
+            // Their connections end with them, and their askers hear why.
+            daemon.turns.cancel_all();
+        }
     }
     background.cancel();
     daemon.closing.cancel();

@@ -46,14 +46,18 @@ pub use tree::descends_from_us;
 /// Variables that a command inherits. Everything else, above all keys and tokens, stays with the daemon.
 const PASSED: [&str; 9] = ["HOME", "LOGNAME", "SHELL", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ"];
 
-/// Variables that every command gets: nothing asks, pages or paints, and reading a repository takes no lock in it.
-const FIXED: [(&str, &str); 6] = [
+/// Variables that every command gets: nothing asks, pages or paints, and reading a repository takes no lock in it and
+/// does not start the monitor program that its configuration may name.
+const FIXED: [(&str, &str); 9] = [
     ("TERM", "dumb"),
     ("NO_COLOR", "1"),
     ("PAGER", "cat"),
     ("GIT_PAGER", "cat"),
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_CONFIG_COUNT", "1"),
+    ("GIT_CONFIG_KEY_0", "core.fsmonitor"),
+    ("GIT_CONFIG_VALUE_0", "false"),
 ];
 
 /// Search path when ours is unset or holds no absolute directory.

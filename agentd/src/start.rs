@@ -5,6 +5,7 @@
 //! parent reads, under systemd by notification. Everything inherited but the activation socket is closed first.
 
 use std::{
+    fmt::Display,
     io::{self, PipeWriter, Read, Write},
     os::fd::{OwnedFd, RawFd},
     process::ExitCode,
@@ -45,8 +46,8 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(message: impl ToString) -> Self {
-        Self { code: 1, message: message.to_string() }
+    fn new(message: impl Display) -> Self {
+        Self { code: 1, message: format!("{message}") }
     }
 }
 
@@ -198,7 +199,7 @@ impl Report {
     }
 }
 
-/// Locks, listens, runs. Guards end in reverse order: the runtime, the socket, the lock.
+/// Locks, listens, runs. Guards end in reverse order: the socket, the runtime, the log, the lock.
 fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
     let foreground = matches!(report, Report::Foreground);
@@ -241,6 +242,8 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
         ended.map_err(|e| Failed::new(format!("agentd stopped: {e}")))
     });
     runtime.shutdown_timeout(RUNTIME_DEADLINE);
+    // A free lock says that the daemon has ended: by then its last lines are in the file.
+    drop(log);
     drop(lock);
     result
 }

@@ -1,7 +1,8 @@
 //! Processes, seen from outside: who belongs to a test's home, who still runs, and how to end exactly those.
 //!
-//! A process belongs to a home when its environment or its working directory names it. Homes have random names, so
-//! nobody else's process can.
+//! A process belongs to a home when its environment or its working directory names it, or when it holds a daemon's
+//! lock in it: a daemon is not dumpable, so that only root sees its environment. Homes have random names, so nobody
+//! else's process can.
 
 use std::{
     fs,
@@ -10,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use proto::endpoint::LockInfo;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::wait::holds_within;
@@ -29,9 +31,23 @@ pub fn leftovers(root: &Path) -> Vec<Leftover> {
         return Vec::new();
     };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| *pid != std::process::id() && belongs(*pid, root))
+    let holders = lock_holders(root);
+    pids.filter(|pid| *pid != std::process::id() && (holders.contains(pid) || belongs(*pid, root)))
         .map(|pid| Leftover { pid, command: command_line(pid) })
         .collect()
+}
+
+/// Daemons that hold their lock in a state directory of this home, by what the lock file says.
+fn lock_holders(root: &Path) -> Vec<u32> {
+    let named = fs::read_dir(root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let places = named.flat_map(|dir| [dir.clone(), dir.join("agentd"), dir.join(".local/state/agentd")]);
+    places.map(|dir| dir.join("agentd.lock")).filter_map(|lock| lock_holder(&lock)).collect()
+}
+
+fn lock_holder(lock: &Path) -> Option<u32> {
+    let held = fs::File::open(lock).ok()?.try_lock_shared().is_err();
+    let pid = LockInfo::parse(&fs::read_to_string(lock).ok()?)?.pid;
+    (held && runs(pid)).then_some(pid)
 }
 
 /// True when the process runs and its environment or working directory names `root`.

@@ -6,7 +6,10 @@
 use std::{
     ffi::{OsStr, OsString},
     io::{Read, Write},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -28,6 +31,7 @@ const OUTPUT_MAX: usize = 64 * 1024 * 1024;
 pub struct Invocation {
     command: Command,
     stdin: Option<Vec<u8>>,
+    stdin_handle: Option<OwnedFd>,
     deadline: Duration,
 }
 
@@ -82,7 +86,7 @@ impl Invocation {
         #[expect(clippy::disallowed_methods, reason = "the harness starts the programs under test")]
         let mut command = Command::new(program);
         command.env_clear().envs(environment).current_dir(cwd).process_group(0);
-        Self { command, stdin: None, deadline: DEADLINE }
+        Self { command, stdin: None, stdin_handle: None, deadline: DEADLINE }
     }
 
     /// One more argument.
@@ -103,6 +107,13 @@ impl Invocation {
     #[must_use]
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(text.into());
+        self
+    }
+
+    /// This handle as standard input, for example a listening socket. It wins over text.
+    #[must_use]
+    pub fn stdin_from(mut self, handle: impl Into<OwnedFd>) -> Self {
+        self.stdin_handle = Some(handle.into());
         self
     }
 
@@ -144,7 +155,11 @@ impl Invocation {
     #[track_caller]
     pub fn start(mut self) -> Running {
         let program = PathBuf::from(self.command.get_program());
-        let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let input = match self.stdin_handle.take() {
+            Some(handle) => handle.into(),
+            None if self.stdin.is_some() => Stdio::piped(),
+            None => Stdio::null(),
+        };
         let spawned = self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = match spawned {
             Ok(child) => child,

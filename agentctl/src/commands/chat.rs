@@ -141,7 +141,7 @@ impl Chat<'_> {
                 self.say("a new conversation begins with the next question\n");
             }
             Line::Model(None) => {
-                self.say(&format!("model: {}\n", self.args.model.as_deref().unwrap_or("as configured")))
+                self.say(&format!("model: {}\n", self.args.model.as_deref().unwrap_or("as configured")));
             }
             Line::Model(Some(name)) => self.args.model = Some(name.to_owned()).filter(|name| name != "-"),
             Line::Session(None) => {
@@ -158,7 +158,25 @@ impl Chat<'_> {
     }
 
     /// Asks one question. Only a closed output ends the chat.
+    ///
+    /// There may be nothing to go on with: a session just chosen, one that another shell cleared, a daemon that was
+    /// started anew. Then a new conversation begins, and that is said.
     fn ask(&mut self, text: &str) -> Result<(), Stop> {
+        let mut failure = self.attempt(text)?;
+        if self.args.continue_conversation && failure.as_ref().is_some_and(|f| f.kind == ErrorKind::NotFound) {
+            self.say("a new conversation begins: there is none to go on with\n");
+            self.args.continue_conversation = false;
+            failure = self.attempt(text)?;
+        }
+        if let Some(failure) = failure {
+            exit::report(&failure, ErrorStyle::Text);
+            self.worst = failure.kind.exit_code();
+        }
+        Ok(())
+    }
+
+    /// Asks once; what the daemon has against it.
+    fn attempt(&mut self, text: &str) -> Result<Option<Failure>, Stop> {
         let approver = ask::approver();
         let question = Question { prompt: text.to_owned(), attachments: Vec::new() };
         let request = ask::request(&self.args, question, self.cwd.clone(), approver.is_some());
@@ -167,15 +185,14 @@ impl Chat<'_> {
             Ok(answer) => {
                 view.finish(&answer)?;
                 self.args.continue_conversation = true;
+                Ok(None)
             }
-            Err(Stop::OutputClosed) => return Err(Stop::OutputClosed),
+            Err(Stop::OutputClosed) => Err(Stop::OutputClosed),
             Err(Stop::Failed(failure)) => {
                 view.abandon();
-                exit::report(&failure, ErrorStyle::Text);
-                self.worst = failure.kind.exit_code();
+                Ok(Some(*failure))
             }
         }
-        Ok(())
     }
 
     /// The chat's own words go to standard error: standard output has answers only.

@@ -60,7 +60,8 @@ fn stop(app: &App, force: bool) -> Outcome {
         Some(mut client) => {
             let report = send_stop(&mut client, false, force)?;
             if report.turns > 0 {
-                app.note(&format!("waiting for {} running turns, 10 s at most", report.turns));
+                let turns = if report.turns == 1 { "turn" } else { "turns" };
+                app.note(&format!("waiting for {} running {turns}, 10 s at most unless configured", report.turns));
             }
             drop(client);
             wait_for_end(app)?;
@@ -94,7 +95,8 @@ fn send_stop(client: &mut Client, if_idle: bool, force: bool) -> Result<StopRepo
     match client.call(Request::Stop(StopRequest { if_idle }), client::QUICK) {
         Ok(Response::Stop(report)) => Ok(report),
         Ok(_) => Err(app::unexpected().into()),
-        Err(failure) if failure.kind == ErrorKind::Refused && if_idle && failure.hint.is_empty() => {
+        // The daemon knows the wire, not our flags.
+        Err(failure) if failure.kind == ErrorKind::Refused && if_idle => {
             Err(failure.hint("wait for the running turns, or --force").into())
         }
         // It was already on its way.

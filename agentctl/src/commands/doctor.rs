@@ -38,6 +38,9 @@ const CERTIFICATES: [&str; 5] = [
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 ];
 
+/// Permission bits that let others put files into a directory; agentd does not start in such a one.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +162,10 @@ fn directory(name: &'static str, path: &Path) -> Finding {
         return Finding::fail(name, format!("{shown} is not writable"), format!("chmod 700 {shown}"));
     }
     let mode = meta.permissions().mode() & 0o777;
+    if mode & WRITABLE_BY_OTHERS != 0 {
+        let message = format!("others can write to {shown} (mode {mode:04o}); agentd does not start there");
+        return Finding::fail(name, message, format!("chmod 700 {shown}"));
+    }
     if mode & 0o077 != 0 {
         return Finding::warn(
             name,
@@ -228,6 +235,9 @@ fn socket(endpoint: &Endpoint, probe: &Result<Option<StatusReport>, Failure>) ->
             Finding::warn("socket", message, format!("chmod 600 {}", report.socket))
         }
         Ok(None) => {
+            if let Some(finding) = socket_dir(&endpoint.socket) {
+                return finding;
+            }
             let stale = connect::places(endpoint).into_iter().find(|path| path.exists());
             stale.map_or_else(
                 || Finding::ok("socket", format!("{} is free", endpoint.socket.display())),
@@ -238,6 +248,30 @@ fn socket(endpoint: &Endpoint, probe: &Result<Option<StatusReport>, Failure>) ->
             )
         }
     }
+}
+
+/// What would keep a new daemon from listening there: agentd takes only a real directory, its user's own, that nobody
+/// else can write.
+fn socket_dir(socket: &Path) -> Option<Finding> {
+    let dir = socket.parent().unwrap_or(Path::new("/"));
+    let shown = dir.display();
+    let meta = fs::symlink_metadata(dir).ok()?;
+    let mode = meta.permissions().mode() & 0o7777;
+    let (message, cure) = if meta.is_symlink() {
+        (format!("{shown} is a symbolic link"), "remove it, or name the real directory in AGENTD_SOCKET".to_owned())
+    } else if !meta.is_dir() {
+        (format!("{shown} is not a directory"), "move it away, or set AGENTD_SOCKET".to_owned())
+    } else if meta.uid() != rustix::process::getuid().as_raw() {
+        (
+            format!("{shown} belongs to uid {}", meta.uid()),
+            "set AGENTD_SOCKET to a path in a directory of yours".to_owned(),
+        )
+    } else if mode & WRITABLE_BY_OTHERS != 0 {
+        (format!("others can write to {shown} (mode {mode:04o})"), format!("chmod 700 {shown}"))
+    } else {
+        return None;
+    };
+    Some(Finding::fail("socket", format!("{message}; agentd does not listen there"), cure))
 }
 
 fn daemon(report: &StatusReport) -> Vec<Finding> {

@@ -35,7 +35,10 @@ pub(super) fn run(app: &App, args: LogsArgs) -> Outcome {
     };
     let (mut file, text) = tail(&path, args.lines).map_err(|e| failed(&path, &e))?;
     print(&text)?;
-    while args.follow {
+    if !args.follow {
+        return Ok(0);
+    }
+    loop {
         pass_on(&mut file).map_err(|e| failed(&path, &e))??;
         if let Some(next) = newest(&dir).filter(|next| *next != path) {
             // Midnight: what was still written to the old file comes first.
@@ -45,7 +48,6 @@ pub(super) fn run(app: &App, args: LogsArgs) -> Outcome {
         }
         thread::sleep(LOOK);
     }
-    Ok(0)
 }
 
 fn print(bytes: &[u8]) -> Result<(), Stop> {

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, builder::Resettable};
 use clap_mangen::Man;
 use proto::{ErrorKind, Failure};
 
@@ -70,8 +70,9 @@ one file a day
 "#;
 
 pub(super) fn run(command: Option<&str>) -> Outcome {
-    let mut page = Vec::new();
-    let root = Cli::command();
+    let mut root = Cli::command();
+    // Gives the subcommands the global flags.
+    root.build();
     let command = match command {
         None => root,
         Some(name) => root
@@ -83,11 +84,13 @@ pub(super) fn run(command: Option<&str>) -> Outcome {
             })?
             // clap wants a name for the life of the process, which ends with this page.
             .name(&*format!("agentctl-{name}").leak())
-            .bin_name(format!("agentctl {name}")),
+            .version(proto::VERSION),
     };
-    let man = Man::new(command.disable_help_subcommand(true)).manual("agentd");
-    render(&man, &mut page)?;
-    super::print(&String::from_utf8_lossy(&page))
+    // The long form repeats the exit codes, which have their own section.
+    let command = command.after_long_help(Resettable::Reset).disable_help_subcommand(true);
+    let mut page = Vec::new();
+    render(&Man::new(command).manual("agentd"), &mut page)?;
+    super::print(&String::from_utf8_lossy(&page).replace(".SH EXTRA", ".SH EXAMPLES"))
 }
 
 fn render(man: &Man, page: &mut Vec<u8>) -> std::io::Result<()> {
@@ -96,10 +99,7 @@ fn render(man: &Man, page: &mut Vec<u8>) -> std::io::Result<()> {
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
     man.render_options_section(page)?;
-    let mut commands = Vec::new();
-    man.render_subcommands_section(&mut commands)?;
-    // The crate points to pages that are printed on demand here.
-    page.write_all(&commands)?;
+    man.render_subcommands_section(page)?;
     page.write_all(EXIT_STATUS.as_bytes())?;
     page.write_all(ENVIRONMENT.as_bytes())?;
     man.render_extra_section(page)?;

@@ -41,12 +41,10 @@ impl TextView {
     /// For this screen; `approver` when the user can be asked.
     pub fn new(screen: &Screen, approver: Option<Approver>) -> Self {
         let markdown = screen.renders_markdown().then(|| Markdown::new(screen.width(), screen.stdout_color));
-        let mut activity = Activity::new(screen);
-        activity.doing("connecting");
         Self {
             out: Out,
             markdown,
-            activity,
+            activity: Activity::new(screen),
             approver,
             hold: screen.quiet,
             foreign_screen: !screen.stdout_terminal,
@@ -73,7 +71,8 @@ impl TextView {
     pub fn finish(&mut self, answer: &Answer) -> Result<(), Stop> {
         if !self.written {
             self.hold = false;
-            self.text(&answer.answer)?;
+            let end = if answer.answer.is_empty() || answer.answer.ends_with('\n') { "" } else { "\n" };
+            self.text(&format!("{}{end}", answer.answer))?;
         }
         self.end_text()?;
         self.activity.clear();
@@ -120,9 +119,9 @@ impl TextView {
             return Ok(());
         }
         if self.foreign_screen {
-            self.activity.stop()
+            self.activity.stop();
         } else {
-            self.activity.clear()
+            self.activity.clear();
         }
         self.open_line = !text.ends_with('\n');
         Ok(self.out.write_all(text.as_bytes())?)
@@ -154,7 +153,7 @@ impl TextView {
         Ok(())
     }
 
-    fn tool_started(&mut self, call: ToolStarted) {
+    fn tool_started(&mut self, call: &ToolStarted) {
         let what = format!("{} {}", call.name, call.summary);
         self.activity.doing(&what);
         self.running.push((call.call, what));
@@ -189,7 +188,7 @@ impl Observer for TextView {
             Event::Text(delta) => self.text(&delta.delta)?,
             Event::Reasoning(delta) => self.thought(&delta.delta),
             Event::TextEnd(end) => self.text_ended(&end)?,
-            Event::ToolStarted(call) => self.tool_started(call),
+            Event::ToolStarted(call) => self.tool_started(&call),
             Event::ToolFinished(call) => self.tool_finished(&call),
             Event::Approval(approval) => return Ok(self.approve(&approval, interrupts)),
             Event::Retry(retry) => {

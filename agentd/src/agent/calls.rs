@@ -82,10 +82,8 @@ impl Calls<'_> {
     /// Runs the calls of one step; `first` is the number of the first call within the turn.
     pub(super) async fn run(&self, calls: &[ToolCall], guard: &mut LoopGuard, first: u32) -> Step {
         let mut step = Step::default();
-        let checked: Vec<_> = (first..)
-            .zip(calls)
-            .map(|(number, call)| self.check(number, call, guard, &mut step.failure))
-            .collect();
+        let checked: Vec<_> =
+            (first..).zip(calls).map(|(number, call)| self.check(number, call, guard, &mut step.failure)).collect();
         let mut rest = checked.as_slice();
         while let Some(next) = rest.first() {
             let together = rest.iter().take_while(|c| is_plain_read(c)).count().max(1);
@@ -124,7 +122,10 @@ impl Calls<'_> {
             )),
             Say::Stop(times) => {
                 let message = format!("the model called {} {times} times with the same arguments", call.name);
-                failure.get_or_insert(Failure::new(ErrorKind::Limit, message).hint("ask again in other words, or with -c to go on from here"));
+                failure.get_or_insert(
+                    Failure::new(ErrorKind::Limit, message)
+                        .hint("ask again in other words, or with -c to go on from here"),
+                );
                 None
             }
         };
@@ -136,7 +137,9 @@ impl Calls<'_> {
                 let judgement = tool.judge(&self.context, &arguments);
                 Checked::Ready(Ready { number, call, tool: Arc::clone(tool), arguments, judgement, warning })
             }
-            Err(why) => Checked::Wrong(number, call, format!("The arguments of {} {why}. Send the call again.", call.name)),
+            Err(why) => {
+                Checked::Wrong(number, call, format!("The arguments of {} {why}. Send the call again.", call.name))
+            }
         }
     }
 
@@ -222,9 +225,7 @@ impl Calls<'_> {
                 self.agent.sessions.approve(self.key, key);
                 Ok(())
             }
-            Some(Decision::No) => {
-                Err(Outcome::not_run("The user declined this call.".into(), Verdict::Declined, None))
-            }
+            Some(Decision::No) => Err(Outcome::not_run("The user declined this call.".into(), Verdict::Declined, None)),
             None => {
                 let failure = Failure::new(ErrorKind::Timeout, format!("nobody answered whether {name} may run"));
                 Err(Outcome::not_run("The user did not answer.".into(), Verdict::Denied, Some(failure)))

@@ -12,6 +12,7 @@ use crate::{
     config::ProviderKind,
     memory::session::{Conversation, SessionKey},
     offline::Why,
+    redact::Redacted,
 };
 
 /// How long the search may take. A few milliseconds on an ordinary project; a huge one gets what was found by then.
@@ -22,12 +23,14 @@ pub(super) async fn answer(
     ask: &Ask,
     place: &Place,
     key: &SessionKey,
-    conversation: &Conversation,
+    conversation: &Arc<Conversation>,
+    question: Redacted,
     reason: &str,
 ) -> Result<Answer, Failure> {
     let Some(project) = &place.project else {
         let message = format!("no model ({reason}), and no project here to search");
-        return Err(Failure::new(ErrorKind::Failure, message).hint("set DEEPSEEK_API_KEY and run agentctl daemon restart, or ask inside a project"));
+        return Err(Failure::new(ErrorKind::Failure, message)
+            .hint("set DEEPSEEK_API_KEY and run agentctl daemon restart, or ask inside a project"));
     };
     let started = Started {
         turn: ask.turn.clone(),
@@ -38,13 +41,13 @@ pub(super) async fn answer(
     };
     ask.events.send(Event::Started(started)).await;
     let (offline, root, redactor) = (Arc::clone(&agent.offline), project.root.clone(), ask.redactor.clone());
-    let (question, config) = (ask.request.prompt.clone(), Arc::clone(&place.config));
+    let (words, config) = (ask.request.prompt.clone(), Arc::clone(&place.config));
     let search = tokio::task::spawn_blocking(move || {
         let why = match config.provider.kind {
             ProviderKind::Offline => Why::Chosen,
             _ => Why::NoModel { key_variable: &config.provider.api_key_env },
         };
-        offline.answer(&root, &question, why, &redactor, SEARCH_DEADLINE)
+        offline.answer(&root, &words, why, &redactor, SEARCH_DEADLINE)
     });
     let found = tokio::select! {
         found = search => found.map_err(|_| Failure::new(ErrorKind::Internal, "the search failed inside the daemon"))?,
@@ -54,11 +57,9 @@ pub(super) async fn answer(
     ask.events.send(Event::Text(Delta { delta: text.clone() })).await;
     if !ask.request.ephemeral {
         agent.sessions.touch_files(key, place.session_limits(), &found.files);
+        // The history for a model stays as it is: what was found by words is no answer of the model's.
+        conversation.commit(conversation.messages(), question, found.text, agent.clock.now());
+        agent.sessions.keep(key, &ask.turn, place.session_limits(), conversation);
     }
-    Ok(Answer {
-        answer: text,
-        source: Source::Offline,
-        cost_usd: Some(0.0),
-        ..Answer::default()
-    })
+    Ok(Answer { answer: text, source: Source::Offline, cost_usd: Some(0.0), ..Answer::default() })
 }

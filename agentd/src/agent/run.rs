@@ -26,7 +26,8 @@ use crate::{
 const DELTA_QUEUE: usize = 64;
 /// How often a reply that the output limit cut is asked to go on.
 const CONTINUATIONS: u32 = 3;
-const GO_ON: &str = "Your reply was cut at the output limit. Go on exactly where it stopped, without repeating anything.";
+const GO_ON: &str =
+    "Your reply was cut at the output limit. Go on exactly where it stopped, without repeating anything.";
 
 /// A turn in progress.
 pub(super) struct Run<'a> {
@@ -34,7 +35,7 @@ pub(super) struct Run<'a> {
     ask: &'a Ask,
     place: &'a Place,
     key: &'a SessionKey,
-    conversation: &'a Conversation,
+    conversation: &'a Arc<Conversation>,
     provider: &'a Provider,
     model: String,
     messages: Vec<Message>,
@@ -53,7 +54,7 @@ impl<'a> Run<'a> {
         ask: &'a Ask,
         place: &'a Place,
         key: &'a SessionKey,
-        conversation: &'a Conversation,
+        conversation: &'a Arc<Conversation>,
         provider: &'a Provider,
     ) -> Self {
         let model = match ask.request.model.as_str() {
@@ -81,16 +82,14 @@ impl<'a> Run<'a> {
     /// Runs the turn and keeps what is whole of it.
     pub(super) async fn answer(mut self, question: Redacted) -> Result<Answer, Failure> {
         self.started().await;
-        let before = self.messages.len();
         self.open();
         let opened = self.messages.len();
         let result = self.steps().await;
         let text = result.as_deref().unwrap_or_default();
-        if result.is_ok() || self.messages.len() > opened {
+        if !self.ask.request.ephemeral && (result.is_ok() || self.messages.len() > opened) {
             let kept = self.ask.redactor.text(text);
             self.conversation.commit(std::mem::take(&mut self.messages), question, kept, self.agent.clock.now());
-        } else {
-            self.messages.truncate(before);
+            self.agent.sessions.keep(self.key, &self.ask.turn, self.place.session_limits(), self.conversation);
         }
         let answer = result?;
         Ok(Answer {

@@ -56,14 +56,16 @@ pub async fn answer(agent: &Agent, ask: &Ask, choice: Choice) -> Result<Answer, 
     let key = SessionKey { uid: ask.uid, project: place.home().to_owned(), name: name.to_owned() };
     let (question, redactions) = ask.redactor.text_counted(&ask.request.prompt);
     let _task = (!ask.request.ephemeral).then(|| agent.sessions.begin_task(&key, &ask.turn, &question));
-    let conversation = choose_conversation(agent, ask, &key, place.session_limits())?;
+    let conversation = choose_conversation(agent, ask, &key)?;
     let _turn = hold(ask, &conversation).await?;
     let choice = match place.config.provider.kind {
         config::ProviderKind::Offline => Choice::Offline { reason: "the configuration says offline".into() },
         _ => choice,
     };
     let mut answer = match choice {
-        Choice::Offline { reason } => offline::answer(agent, ask, &place, &key, &conversation, &reason).await?,
+        Choice::Offline { reason } => {
+            offline::answer(agent, ask, &place, &key, &conversation, question, &reason).await?
+        }
         Choice::Online(provider) => {
             let mut run = Run::new(agent, ask, &place, &key, &conversation, &provider);
             run.redactions += redactions;
@@ -104,9 +106,9 @@ async fn survey(agent: &Agent, ask: &Ask) -> Result<Place, Failure> {
         })?;
         let project = Project::find(&cwd).map_err(|e| Failure::new(ErrorKind::Failure, e.to_string()))?;
         let config = match &project {
-            Some(project) => config::tighten(&config, &project.root)
-                .map(Arc::new)
-                .map_err(|faults| Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten"))?,
+            Some(project) => config::tighten(&config, &project.root).map(Arc::new).map_err(|faults| {
+                Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten")
+            })?,
             None => config,
         };
         let instructions = context::read_instructions(config_dir.as_deref(), project.as_ref(), &cwd);
@@ -115,12 +117,7 @@ async fn survey(agent: &Agent, ask: &Ask) -> Result<Place, Failure> {
     look.await.map_err(|_| Failure::new(ErrorKind::Internal, "looking at the project failed inside the daemon"))?
 }
 
-fn choose_conversation(
-    agent: &Agent,
-    ask: &Ask,
-    key: &SessionKey,
-    limits: SessionLimits,
-) -> Result<Arc<Conversation>, Failure> {
+fn choose_conversation(agent: &Agent, ask: &Ask, key: &SessionKey) -> Result<Arc<Conversation>, Failure> {
     if ask.request.continue_conversation {
         let last = agent.sessions.last_conversation(key).ok_or_else(|| {
             Failure::new(ErrorKind::NotFound, format!("session {:?} of this project has no conversation yet", key.name))
@@ -132,11 +129,7 @@ fn choose_conversation(
         }
         return Ok(last);
     }
-    Ok(if ask.request.ephemeral {
-        agent.sessions.detached_conversation()
-    } else {
-        agent.sessions.start_conversation(key, limits)
-    })
+    Ok(agent.sessions.new_conversation())
 }
 
 /// One turn at a time in a conversation: a second one waits for the first.

@@ -84,6 +84,19 @@ pub enum ProviderKind {
     Offline,
 }
 
+impl ProviderKind {
+    /// As it is spelled in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Deepseek => "deepseek",
+            Self::Openai => "openai",
+            Self::Ollama => "ollama",
+            Self::Offline => "offline",
+        }
+    }
+}
+
 /// `[memory]`: bounds of what a session keeps in RAM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryConfig {

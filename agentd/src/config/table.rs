@@ -100,13 +100,8 @@ const SERVER: Key = Key { section: "server", ..KEY };
 const LOG: Key = Key { section: "log", ..KEY };
 const CHAT: Key = Key { section: "chat", ..KEY };
 
-const KINDS: [(&str, ProviderKind); 5] = [
-    ("auto", ProviderKind::Auto),
-    ("deepseek", ProviderKind::Deepseek),
-    ("openai", ProviderKind::Openai),
-    ("ollama", ProviderKind::Ollama),
-    ("offline", ProviderKind::Offline),
-];
+const KINDS: [ProviderKind; 5] =
+    [ProviderKind::Auto, ProviderKind::Deepseek, ProviderKind::Openai, ProviderKind::Ollama, ProviderKind::Offline];
 
 /// Every key, in the order of `config show`.
 pub static KEYS: [Key; 22] = [
@@ -118,10 +113,9 @@ pub static KEYS: [Key; 22] = [
         project: Project::Only("offline"),
         set: |c, v| {
             let word = v.text().unwrap_or_default();
-            c.provider.kind =
-                KINDS.iter().find(|(name, _)| *name == word).map_or(ProviderKind::Auto, |(_, kind)| *kind);
+            c.provider.kind = KINDS.into_iter().find(|kind| kind.name() == word).unwrap_or(ProviderKind::Auto);
         },
-        get: |c| Value::of_text(KINDS.iter().find(|(_, kind)| *kind == c.provider.kind).map(|(name, _)| *name)),
+        get: |c| Value::of_text(Some(c.provider.kind.name())),
         ..PROVIDER
     },
     Key {

@@ -55,7 +55,10 @@ pub fn read_instructions(config_dir: Option<&Path>, project: Option<&Project>, c
     let Some(project) = project else { return found };
     for dir in dirs_between(&project.root, cwd) {
         let shown = dir.join(NAME);
-        add(shown.display().to_string(), shown.to_str().and_then(|path| project.jail.open_file(path).ok()).map(|opened| opened.file));
+        add(
+            shown.display().to_string(),
+            shown.to_str().and_then(|path| project.jail.open_file(path).ok()).map(|opened| opened.file),
+        );
     }
     found
 }

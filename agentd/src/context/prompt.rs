@@ -34,7 +34,8 @@ pub fn first_message(
     match project {
         Some(root) => {
             let below = cwd.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty());
-            let name = root.file_name().map_or_else(|| root.display().to_string(), |n| n.to_string_lossy().into_owned());
+            let name =
+                root.file_name().map_or_else(|| root.display().to_string(), |n| n.to_string_lossy().into_owned());
             let _ = write!(out, "Project: {name}");
             if let Some(below) = below {
                 let _ = write!(out, ", asked from {}", below.display());

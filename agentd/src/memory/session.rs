@@ -143,28 +143,29 @@ impl Sessions {
         Self { clock, sessions: Mutex::default() }
     }
 
-    /// A new conversation of the session; the oldest one goes when there are too many.
-    pub fn start_conversation(&self, key: &SessionKey, limits: SessionLimits) -> Arc<Conversation> {
-        let conversation = self.detached_conversation();
-        self.with(key, |session| {
-            session.conversations.push_back(Arc::clone(&conversation));
-            while session.conversations.len() > limits.conversations.max(1) {
-                session.conversations.pop_front();
-            }
-        });
-        conversation
-    }
-
-    /// A conversation that no session remembers.
-    pub fn detached_conversation(&self) -> Arc<Conversation> {
+    /// A new conversation. No session knows it until [`Sessions::keep`].
+    pub fn new_conversation(&self) -> Arc<Conversation> {
         Arc::new(Conversation::new(uuid::Uuid::now_v7().to_string(), self.clock.now()))
     }
 
-    /// The session's last conversation that holds something; `None` when there is none.
+    /// Makes the conversation of a running turn the session's last one; the oldest goes when there are too many. Only
+    /// conversations that hold something come here, so that failed questions push none out. A session that was
+    /// cleared while the turn ran stays cleared.
+    pub fn keep(&self, key: &SessionKey, turn: &str, limits: SessionLimits, conversation: &Arc<Conversation>) {
+        let now = self.clock.now();
+        let mut sessions = lock(&self.sessions);
+        let Some(session) = sessions.get_mut(key).filter(|session| session.tasks.contains_key(turn)) else { return };
+        session.used = now;
+        session.conversations.retain(|known| known.id != conversation.id);
+        session.conversations.push_back(Arc::clone(conversation));
+        while session.conversations.len() > limits.conversations.max(1) {
+            session.conversations.pop_front();
+        }
+    }
+
+    /// The session's last conversation; `None` when there is none.
     pub fn last_conversation(&self, key: &SessionKey) -> Option<Arc<Conversation>> {
-        let sessions = lock(&self.sessions);
-        let conversations = &sessions.get(key)?.conversations;
-        conversations.iter().rev().find(|c| !lock(&c.state).messages.is_empty()).map(Arc::clone)
+        lock(&self.sessions).get(key)?.conversations.back().map(Arc::clone)
     }
 
     /// Notes files the session touched, newest first, each once.
@@ -231,9 +232,7 @@ impl Sessions {
     pub fn clear(&self, uid: u32, project: &Path, name: Option<&str>) -> usize {
         let mut sessions = lock(&self.sessions);
         let before = sessions.len();
-        sessions.retain(|key, _| {
-            key.uid != uid || key.project != project || name.is_some_and(|name| key.name != name)
-        });
+        sessions.retain(|key, _| key.uid != uid || key.project != project || name.is_some_and(|name| key.name != name));
         before - sessions.len()
     }
 
@@ -305,8 +304,10 @@ mod tests {
         Redactor::default().text(text)
     }
 
-    fn exchange(sessions: &Sessions, key: &SessionKey, question: &str) -> Arc<Conversation> {
-        let conversation = sessions.start_conversation(key, LIMITS);
+    fn exchange(sessions: &Arc<Sessions>, key: &SessionKey, question: &str) -> Arc<Conversation> {
+        let conversation = sessions.new_conversation();
+        let _task = sessions.begin_task(key, "t", &text(question));
+        sessions.keep(key, "t", LIMITS, &conversation);
         conversation.commit(vec![Message::User(text(question))], text(question), text("a"), SystemTime::now());
         conversation
     }
@@ -356,8 +357,29 @@ mod tests {
     fn a_conversation_that_never_got_an_answer_is_not_continued() {
         let sessions = sessions();
         let first = exchange(&sessions, &key(1, "a"), "q");
-        sessions.start_conversation(&key(1, "a"), LIMITS);
+        sessions.new_conversation();
         assert_eq!(sessions.last_conversation(&key(1, "a")).unwrap().id, first.id);
+    }
+
+    #[test]
+    fn a_session_that_was_cleared_while_a_turn_ran_stays_cleared() {
+        let sessions = sessions();
+        let conversation = exchange(&sessions, &key(1, "a"), "q");
+        let _task = sessions.begin_task(&key(1, "a"), "t", &text("q2"));
+        sessions.clear(1, Path::new("/p"), None);
+        sessions.keep(&key(1, "a"), "t", LIMITS, &conversation);
+        assert!(sessions.show(&key(1, "a")).is_none());
+    }
+
+    #[test]
+    fn a_conversation_that_goes_on_is_the_last_one_again() {
+        let sessions = sessions();
+        let first = exchange(&sessions, &key(1, "a"), "q");
+        exchange(&sessions, &key(1, "a"), "q2");
+        let _task = sessions.begin_task(&key(1, "a"), "t", &text("q3"));
+        sessions.keep(&key(1, "a"), "t", LIMITS, &first);
+        assert_eq!(sessions.last_conversation(&key(1, "a")).unwrap().id, first.id);
+        assert_eq!(sessions.show(&key(1, "a")).unwrap().conversations.len(), 2);
     }
 
     #[test]

@@ -9,7 +9,6 @@
 
 mod index;
 mod render;
-mod secret;
 mod text;
 mod walk;
 mod words;
@@ -19,8 +18,6 @@ use std::{
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-
-pub use secret::is_secret_file;
 
 use crate::redact::{Redacted, Redactor};
 use index::Index;

@@ -18,7 +18,7 @@ use ignore::{
     gitignore::{Gitignore, GitignoreBuilder},
 };
 
-use super::secret::is_secret_file;
+use crate::tools::is_secret;
 
 /// Files of one project. More is not a project that a word search can tell apart.
 const FILES_MAX: usize = 8192;
@@ -154,7 +154,7 @@ impl Walk<'_> {
         if kind.is_dir() {
             self.queue.push_back((path, rules.cloned()));
         } else if kind.is_file()
-            && !is_secret_file(&path)
+            && !is_secret(&path)
             && let Ok(meta) = entry.metadata()
         {
             self.found.files.push((path, Fingerprint::of(&meta)));

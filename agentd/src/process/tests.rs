@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
-#[expect(clippy::disallowed_methods, reason = "the process must end before the test harness starts")]
+#[expect(clippy::disallowed_methods, clippy::exit, reason = "the process must end before the test harness starts")]
 extern "C" fn before_main() {
     if let Some(code) = supervisor::exit_code() {
         std::process::exit(code.into());
@@ -279,4 +279,18 @@ async fn a_relative_directory_of_the_search_path_is_not_used() {
     assert!(find_program(OsStr::new("sh")).is_some_and(|file| file.is_absolute()));
     assert_eq!(find_program(OsStr::new("../bin/sh")), None);
     assert_eq!(find_program(OsStr::new("")), None);
+}
+
+#[tokio::test]
+async fn many_commands_at_once_all_end_and_are_told_apart() {
+    let started = Instant::now();
+    let runs = (0..20).map(|n| {
+        let line = format!("setsid sleep 600 & echo {n}");
+        tokio::spawn(async move { run(shell(&line)).await })
+    });
+    let runs: Vec<_> = runs.collect();
+    for (n, finished) in runs.into_iter().enumerate() {
+        assert_eq!(finished.await.unwrap().unwrap().stdout.text(), format!("{n}\n"));
+    }
+    assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
 }

@@ -55,7 +55,9 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
     let guard = daemon.turns.begin(from.uid, from.connection, from.id.clone(), cancel.clone());
     let choice = tokio::select! {
         choice = daemon.provider() => choice?,
-        () = cancel.cancelled() => return Err(Failure::new(ErrorKind::Cancelled, "cancelled")),
+        () = cancel.cancelled() => {
+            return Err(daemon.turns.explain(Failure::new(ErrorKind::Cancelled, "cancelled")));
+        }
     };
     let ask = Ask {
         uid: from.uid,
@@ -66,9 +68,11 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
         config: daemon.config(),
         redactor: daemon.redactor(),
     };
-    let outcome = agent::answer(&daemon.agent, &ask, choice).await;
+    let outcome = agent::answer(&daemon.agent, &ask, choice).await.map_err(|failure| daemon.turns.explain(failure));
     match &outcome {
-        Ok(answer) => tracing::info!(turn = %guard.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, "answered"),
+        Ok(answer) => {
+            tracing::info!(turn = %guard.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, "answered");
+        }
         Err(failure) => tracing::warn!(turn = %guard.turn, kind = failure.kind.name(), "not answered"),
     }
     outcome

@@ -2,6 +2,7 @@
 
 use interprocess::{local_socket::traits::StreamCommon, os::unix::uds_local_socket::tokio::Stream};
 use proto::{AccessClass, ErrorKind, Failure};
+use rustix::io::Errno;
 
 use crate::process;
 
@@ -23,9 +24,22 @@ pub(super) fn admit(stream: &Stream, allow_uids: &[u32]) -> Result<Peer, Failure
     let pid = creds.pid().unwrap_or_default();
     let access = judge(uid, rustix::process::getuid().as_raw(), allow_uids)?;
     if u32::try_from(pid).is_ok_and(process::descends_from_us) {
-        return Err(refused("a tool of this daemon must not drive the daemon"));
+        return Err(doubtful());
     }
     Ok(Peer { uid, pid, access })
+}
+
+/// Why a peer counts as a tool: it is one, or the process table could not be read. Without descriptors the latter is
+/// certain, and the client, which is as good as any, should hear it.
+fn doubtful() -> Failure {
+    let table = std::fs::File::open("/proc/self/stat").map_err(|error| Errno::from_io_error(&error));
+    match table {
+        Err(Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
+            Failure::new(ErrorKind::Limit, "agentd has no file descriptors left for another connection")
+                .hint("close some editors or shells, or start agentd with a higher limit (ulimit -n)")
+        }
+        _ => refused("a tool of this daemon must not drive the daemon"),
+    }
 }
 
 fn judge(uid: u32, ours: u32, allow_uids: &[u32]) -> Result<AccessClass, Failure> {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use proto::{CancelRequest, ErrorKind, Failure, RequestId};
@@ -22,11 +25,13 @@ struct Turn {
 pub struct Turns {
     running: Mutex<HashMap<String, Turn>>,
     count: watch::Sender<usize>,
+    /// Set when all were cancelled because the daemon stops.
+    stopped: AtomicBool,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { running: Mutex::default(), count: watch::Sender::new(0) }
+        Self { running: Mutex::default(), count: watch::Sender::new(0), stopped: AtomicBool::new(false) }
     }
 }
 
@@ -58,11 +63,22 @@ impl Turns {
         let _ = count.wait_for(|count| *count == 0).await;
     }
 
-    /// Cancels all.
+    /// Cancels all: the daemon stops and waits no longer.
     pub fn cancel_all(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         for turn in self.lock().values() {
             turn.cancel.cancel();
         }
+    }
+
+    /// The failure of a turn as its asker should hear it: one that the daemon's stop has cancelled says so. The user
+    /// interrupted nothing.
+    pub(super) fn explain(&self, failure: Failure) -> Failure {
+        if failure.kind != ErrorKind::Cancelled || !self.stopped.load(Ordering::Relaxed) {
+            return failure;
+        }
+        Failure::new(ErrorKind::Draining, "agentd was stopped before the answer was complete")
+            .hint("ask again; server.drain_timeout is how long a stop waits for running turns")
     }
 
     /// Cancels the turn that is meant; 0 when it is not running (any more).
@@ -87,7 +103,8 @@ impl Turns {
                 Ok(1)
             }
             several => {
-                let message = format!("{} connections use this id; name the turn from the started event", several.len());
+                let message =
+                    format!("{} connections use this id; name the turn from the started event", several.len());
                 Err(Failure::new(ErrorKind::Usage, message))
             }
         }
@@ -145,6 +162,17 @@ mod tests {
         assert!(!token.is_cancelled());
         assert_eq!(turns.cancel(1, 99, &by_turn), Ok(1));
         assert!(token.is_cancelled());
+    }
+
+    #[test]
+    fn only_the_stop_of_the_daemon_explains_a_cancelled_turn() {
+        let turns = Arc::new(Turns::default());
+        let cancelled = || Failure::new(ErrorKind::Cancelled, "cancelled");
+        assert_eq!(turns.explain(cancelled()).kind, ErrorKind::Cancelled);
+        turns.cancel_all();
+        assert_eq!(turns.explain(cancelled()).kind, ErrorKind::Draining);
+        let other = Failure::new(ErrorKind::Provider, "x");
+        assert_eq!(turns.explain(other.clone()), other);
     }
 
     #[tokio::test]

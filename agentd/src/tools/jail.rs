@@ -149,8 +149,8 @@ pub struct Jail {
 impl Jail {
     /// Opens the root. `alias` is another absolute name of it, through a symlink, that clients may use.
     fn open(root: &Path, alias: Option<PathBuf>) -> Result<Self, JailError> {
-        let dir = Dir::open_ambient_dir(root, ambient_authority())
-            .map_err(|error| system(&root.to_string_lossy(), error))?;
+        let dir =
+            Dir::open_ambient_dir(root, ambient_authority()).map_err(|error| system(&root.to_string_lossy(), error))?;
         Ok(Self { dir, root: root.to_path_buf(), alias: alias.filter(|alias| alias != root) })
     }
 

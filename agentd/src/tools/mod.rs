@@ -23,6 +23,7 @@ mod secret;
 
 pub use jail::{Jail, Project};
 pub use policy::Judgement;
+pub(crate) use secret::is_secret;
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 /// Whole names.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 39] = [
     ".netrc",
     "_netrc",
     ".npmrc",
@@ -31,6 +31,14 @@ const NAMES: [&str; 31] = [
     "service_account.json",
     ".credentials",
     ".credentials.json",
+    "credentials.json",
+    "client_secret.json",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+    "kubeconfig",
+    "terraform.tfvars",
     "id_rsa",
     "id_dsa",
     "id_ecdsa",
@@ -75,7 +83,7 @@ const DIRECTORIES: [&str; 5] = [".ssh", ".gnupg", ".aws", ".azure", ".password-s
 const KEPT_IN_PLACE: [&str; 2] = [".kube", ".docker"];
 
 /// True when the path, relative or absolute, names a secret file or lies in a directory of secrets.
-pub(super) fn is_secret(path: &Path) -> bool {
+pub(crate) fn is_secret(path: &Path) -> bool {
     let names: Vec<String> = path.iter().map(|name| name.to_string_lossy().to_lowercase()).collect();
     let Some((last, parents)) = names.split_last() else { return false };
     let parent = parents.last().map(String::as_str).unwrap_or_default();
@@ -103,10 +111,33 @@ mod tests {
     #[test]
     fn credential_files_are_secret_wherever_they_lie() {
         for path in [
-            ".env", "a/.env.local", ".ENV", "prod.env", ".envrc", "server.pem", "a/b/TLS.KEY", "id_rsa", "x/id_ed25519",
-            ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".aws/credentials", ".aws", "a/.kube/config", ".kube",
-            ".docker/config.json", ".config/gcloud/credentials.db", ".config/gcloud/legacy_credentials", "a.p12", "a.pfx",
-            "app.keystore", ".htpasswd", ".pgpass", ".ssh/config", ".cargo/credentials.toml",
+            ".env",
+            "a/.env.local",
+            ".ENV",
+            "prod.env",
+            ".envrc",
+            "server.pem",
+            "a/b/TLS.KEY",
+            "id_rsa",
+            "x/id_ed25519",
+            ".netrc",
+            ".npmrc",
+            ".pypirc",
+            ".git-credentials",
+            ".aws/credentials",
+            ".aws",
+            "a/.kube/config",
+            ".kube",
+            ".docker/config.json",
+            ".config/gcloud/credentials.db",
+            ".config/gcloud/legacy_credentials",
+            "a.p12",
+            "a.pfx",
+            "app.keystore",
+            ".htpasswd",
+            ".pgpass",
+            ".ssh/config",
+            ".cargo/credentials.toml",
         ] {
             assert!(is_secret(Path::new(path)), "{path}");
         }
@@ -115,9 +146,23 @@ mod tests {
     #[test]
     fn ordinary_files_are_not_secret() {
         for path in [
-            "", ".env.example", "a/.env.sample", ".env.template", "environment.rs", "key.rs", "keys/mod.rs", "id_rsa.pub",
-            "config.json", "docker/config.json", ".cargo/config.toml", ".gitignore", "src/credentials.rs", "monkey",
-            "gcloud/deploy.md", "env", ".kube/cache",
+            "",
+            ".env.example",
+            "a/.env.sample",
+            ".env.template",
+            "environment.rs",
+            "key.rs",
+            "keys/mod.rs",
+            "id_rsa.pub",
+            "config.json",
+            "docker/config.json",
+            ".cargo/config.toml",
+            ".gitignore",
+            "src/credentials.rs",
+            "monkey",
+            "gcloud/deploy.md",
+            "env",
+            ".kube/cache",
         ] {
             assert!(!is_secret(Path::new(path)), "{path}");
         }

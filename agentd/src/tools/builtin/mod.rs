@@ -1,5 +1,192 @@
-//! wip
-use std::sync::Arc;
-use super::Tool;
-/// wip
-pub fn toolbox() -> Vec<Arc<dyn Tool>> { Vec::new() }
+//! The built-in tools, under the names and with the answer shapes of the reference filesystem server, so that they can
+//! stand in for it and it for them.
+//!
+//! A file tool is a [`FileTool`]: a spec, an effect and a function that runs on a blocking thread with the project's
+//! jail. The command tool is [`shell`]. Arguments are checked against the spec's schema before anything else.
+
+mod arguments;
+mod cut;
+mod edit;
+mod info;
+mod list;
+mod read;
+mod search;
+mod shell;
+mod walk;
+mod write;
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use self::arguments::Arguments;
+use super::{
+    BoxFuture, Judgement, Project, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
+    jail::{Jail, JailError},
+    policy,
+};
+
+/// Characters of a call's summary: one line of a terminal.
+const SUMMARY_LENGTH: usize = 200;
+
+/// What the model reads where there is no project.
+const NO_PROJECT: &str = "No project here: agentd does not work in / or in the home directory itself. Ask the user to \
+                          start in a project directory (or one with a .git or .agentd.toml)";
+
+/// All built-in tools.
+pub fn toolbox() -> Vec<Arc<dyn Tool>> {
+    let files = [read::tools(), write::tools(), edit::tools(), list::tools(), search::tools(), info::tools()];
+    let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
+    for tool in files.into_iter().flatten() {
+        tools.push(Arc::new(tool));
+    }
+    tools.push(Arc::new(shell::Shell::new()));
+    tools
+}
+
+/// Why a call failed, for the model.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    #[error("{0}")]
+    Text(String),
+    #[error("Cancelled")]
+    Cancelled,
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Text(error.to_string())
+    }
+}
+
+type Outcome = Result<ToolOutput, Fault>;
+
+/// What a running file tool has at hand.
+struct Call {
+    project: Arc<Project>,
+    cancel: CancellationToken,
+    limits: ToolLimits,
+    seen: Arc<Mutex<HashSet<PathBuf>>>,
+    arguments: Arguments,
+}
+
+impl Call {
+    fn jail(&self) -> &Jail {
+        &self.project.jail
+    }
+
+    /// In every loop that may be long.
+    fn check_cancel(&self) -> Result<(), Fault> {
+        if self.cancel.is_cancelled() { Err(Fault::Cancelled) } else { Ok(()) }
+    }
+
+    /// Remembers that the model knows the file.
+    fn saw(&self, path: &Path) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
+    }
+
+    /// An existing file is changed only after it was read.
+    fn check_seen(&self, path: &Path) -> Result<(), Fault> {
+        if self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+            return Ok(());
+        }
+        let path = path.display();
+        Err(Fault::Text(format!("{path} was not read in this conversation: read it before you change it")))
+    }
+
+    fn cut(&self, text: String, advice: &str) -> String {
+        cut::cut(text, self.limits.result_cap, advice)
+    }
+}
+
+/// What a call does to the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Read,
+    Write,
+}
+
+/// A tool over the project's files.
+struct FileTool {
+    spec: ToolSpec,
+    effect: Effect,
+    run: fn(&Call) -> Outcome,
+}
+
+impl FileTool {
+    /// `properties` is the schema's; `required` names are separated by spaces.
+    fn new(
+        name: &str,
+        description: &str,
+        effect: Effect,
+        properties: Value,
+        required: &str,
+        run: fn(&Call) -> Outcome,
+    ) -> Self {
+        Self { spec: spec(name, description, properties, required, effect == Effect::Read), effect, run }
+    }
+
+    /// The paths that a call names, unchecked.
+    fn paths<'a>(&self, arguments: &'a Value) -> Vec<&'a str> {
+        let single = ["path", "source", "destination"].into_iter().filter_map(|name| arguments.get(name)?.as_str());
+        let many = arguments.get("paths").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        single.chain(many).collect()
+    }
+}
+
+fn spec(name: &str, description: &str, properties: Value, required: &str, read_only: bool) -> ToolSpec {
+    let required: Vec<&str> = required.split_whitespace().collect();
+    let mut parameters = json!({"type": "object", "required": required});
+    if let Some(map) = parameters.as_object_mut() {
+        map.insert("properties".to_owned(), properties);
+    }
+    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters, read_only }
+}
+
+impl Tool for FileTool {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn summary(&self, arguments: &Value) -> String {
+        let mut parts = self.paths(arguments);
+        parts.extend(arguments.get("pattern").and_then(Value::as_str));
+        cut::line(&parts.join(" "), SUMMARY_LENGTH)
+    }
+
+    fn judge(&self, _context: &ToolContext, arguments: &Value) -> Judgement {
+        match self.effect {
+            Effect::Read => Judgement::Allow,
+            Effect::Write if arguments.get("dryRun").and_then(Value::as_bool) == Some(true) => Judgement::Allow,
+            Effect::Write => policy::judge_write(&self.spec.name, &self.paths(arguments)),
+        }
+    }
+
+    fn call<'a>(&'a self, context: &'a ToolContext, arguments: Value) -> BoxFuture<'a, ToolOutput> {
+        Box::pin(async move {
+            let arguments = match Arguments::check(&self.spec, arguments) {
+                Ok(arguments) => arguments,
+                Err(text) => return ToolOutput::error(text),
+            };
+            let Some(project) = context.project.clone() else { return ToolOutput::error(NO_PROJECT) };
+            let (cancel, limits) = (context.cancel.clone(), context.limits.clone());
+            let call = Call { project, cancel, limits, seen: Arc::clone(&context.seen), arguments };
+            let run = self.run;
+            match tokio::task::spawn_blocking(move || run(&call)).await {
+                Ok(Ok(output)) => output,
+                Ok(Err(fault)) => ToolOutput::error(fault.to_string()),
+                Err(_) => ToolOutput::error(format!("{} failed inside agentd; nothing was returned", self.spec.name)),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The command tool: argv form only, no shell in between. Policy judges each command; [`crate::process`] runs it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Arguments, NO_PROJECT, SUMMARY_LENGTH, cut, spec};
+use crate::{
+    process::{self, Command, Ending, Finished},
+    tools::{BoxFuture, Judgement, Tool, ToolContext, ToolOutput, ToolSpec, policy},
+};
+
+/// `shell_execute`.
+pub(super) struct Shell {
+    spec: ToolSpec,
+}
+
+impl Shell {
+    pub(super) fn new() -> Self {
+        let text = json!({"type": "string"});
+        let properties = json!({
+            "command": {"type": "array", "items": text, "minItems": 1},
+            "directory": text,
+            "stdin": text,
+            "timeout": {"type": "integer", "minimum": 1},
+        });
+        let description = "Run a command, given as program and arguments (no shell: no pipes, globs or variables). \
+                           timeout in seconds. Answers with stdout, stderr and the exit code.";
+        Self { spec: spec("shell_execute", description, properties, "command", false) }
+    }
+}
+
+fn argv(arguments: &Value) -> Vec<&str> {
+    arguments.get("command").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn directory(arguments: &Value) -> &str {
+    arguments.get("directory").and_then(Value::as_str).unwrap_or(".")
+}
+
+fn stdin(arguments: &Value) -> Option<&str> {
+    arguments.get("stdin").and_then(Value::as_str)
+}
+
+/// A word as a shell user would have to write it, so that `"a b"` and `a b` look different.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+impl Tool for Shell {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn summary(&self, arguments: &Value) -> String {
+        let words: Vec<String> = argv(arguments).into_iter().map(quoted).collect();
+        let mut line = words.join(" ");
+        if directory(arguments) != "." {
+            line = format!("{line} (in {})", directory(arguments));
+        }
+        if let Some(input) = stdin(arguments) {
+            line = format!("{line} (with {} bytes of input)", input.len());
+        }
+        cut::line(&line, SUMMARY_LENGTH)
+    }
+
+    fn judge(&self, context: &ToolContext, arguments: &Value) -> Judgement {
+        // Nothing of an ill-formed call runs: asking the user about it would be noise.
+        if Arguments::check(&self.spec, arguments.clone()).is_err() {
+            return Judgement::Allow;
+        }
+        let request =
+            policy::CommandRequest { argv: &argv(arguments), directory: directory(arguments), stdin: stdin(arguments) };
+        policy::judge_command(context.project.as_deref(), &request)
+    }
+
+    fn call<'a>(&'a self, context: &'a ToolContext, arguments: Value) -> BoxFuture<'a, ToolOutput> {
+        Box::pin(async move {
+            let arguments = match Arguments::check(&self.spec, arguments) {
+                Ok(arguments) => arguments,
+                Err(text) => return ToolOutput::error(text),
+            };
+            let Some(project) = &context.project else { return ToolOutput::error(NO_PROJECT) };
+            let directory = match project.jail.open_dir(arguments.optional_text("directory").unwrap_or(".")) {
+                Ok((directory, _)) => directory.into_std_file(),
+                Err(error) => return ToolOutput::error(error.to_string()),
+            };
+            let limit = context.limits.command_timeout;
+            let command = Command {
+                argv: arguments.texts("command").into_iter().map(Into::into).collect(),
+                directory,
+                stdin: arguments.optional_text("stdin").map(|input| input.as_bytes().to_vec()),
+                timeout: arguments.number("timeout").map_or(limit, |seconds| limit.min(Duration::from_secs(seconds))),
+                output_cap: context.limits.output_cap,
+                cancel: context.cancel.clone(),
+            };
+            let timeout = command.timeout;
+            match process::run(command).await {
+                Ok(finished) => answer(&finished, timeout, context.limits.result_cap),
+                Err(error) => ToolOutput::error(format!("Error executing command: {error}")),
+            }
+        })
+    }
+}
+
+/// stdout, then stderr under its heading, then how it ended: the end is never cut off.
+fn answer(finished: &Finished, timeout: Duration, cap: usize) -> ToolOutput {
+    let mut text = finished.stdout.text();
+    if !finished.stderr.is_empty() {
+        let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        text += &format!("{gap}[stderr]\n{}", finished.stderr.text());
+    }
+    let end = match (finished.ending, finished.code, finished.signal) {
+        (Ending::TimedOut, ..) => format!("[timed out after {} s; the command was ended]", timeout.as_secs_f32()),
+        (Ending::Cancelled, ..) => "[cancelled; the command was ended]".to_owned(),
+        (Ending::Exited, Some(code), _) => format!("[exit code {code}]"),
+        (Ending::Exited, None, signal) => format!("[ended by signal {}]", signal.unwrap_or_default()),
+    };
+    let body = cut::cut(text, cap, "");
+    let ok = finished.ending == Ending::Exited && finished.code == Some(0);
+    ToolOutput { text: format!("{}\n{end}", body.trim_end_matches('\n')), ok, files: Vec::new() }
+}
