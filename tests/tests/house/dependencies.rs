@@ -78,20 +78,23 @@ fn rustup_home() -> PathBuf {
 
 #[test]
 fn one_file_names_each_replaceable_package() {
-    let mut broken = Vec::new();
+    let homes = [
+        ("bincode", "proto/src/codec.rs"),
+        ("reqwest", "agentd/src/llm/http.rs"),
+        ("daemonize", "agentd/src/start.rs"),
+    ];
+    let (mut broken, mut at_home) = (Vec::new(), BTreeSet::new());
     for source in rust(&["proto/src", "agentd/src", "agentctl/src"]).iter().filter(|one| !is_test_file(&one.path)) {
         for (number, line) in source.statements() {
-            for (package, home) in [
-                ("bincode", "proto/src/codec.rs"),
-                ("reqwest", "agentd/src/llm/http.rs"),
-                ("daemonize", "agentd/src/start.rs"),
-            ] {
-                if names(line, package) && source.path != home {
-                    broken.push(format!("{}:{number} names {package}, which belongs to {home}", source.path));
+            for (package, home) in homes.into_iter().filter(|(package, _)| names(line, package)) {
+                match source.path == home {
+                    true => _ = at_home.insert(package),
+                    false => broken.push(format!("{}:{number} names {package}, which belongs to {home}", source.path)),
                 }
             }
         }
     }
+    assert_eq!(at_home.len(), homes.len(), "the search finds each where it belongs: {at_home:?}");
     assert_none("a package that may be swapped is named by one file", &broken);
 }
 

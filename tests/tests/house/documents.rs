@@ -135,20 +135,14 @@ fn the_readmes_exit_codes_are_those_of_the_errors() {
 fn the_manual_documents_every_exit_code() {
     let home = Home::with(bins!());
     let page = home.agentctl(["man"]).run().expect_ok().stdout;
-    let exit = page.lines().skip_while(|line| !line.to_lowercase().contains("exit status"));
-    let exit: Vec<&str> = exit.collect();
+    let exit = page.lines().skip_while(|line| *line != ".SH \"EXIT STATUS\"");
+    let exit: Vec<&str> =
+        exit.enumerate().take_while(|(at, line)| *at == 0 || !line.starts_with(".SH")).map(|(_, line)| line).collect();
     assert!(!exit.is_empty(), "no section about the exit status");
     for code in exit_codes() {
         let code = code.to_string();
-        let described = |line: &&&str| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            words.first().is_some_and(|word| word.trim_start_matches("\\fB").trim_end_matches("\\fR") == code)
-        };
-        assert!(
-            exit.iter().any(|line| described(&line)),
-            "the manual does not say what {code} means:\n{}",
-            exit.join("\n")
-        );
+        let described = exit.windows(2).any(|pair| pair[0] == format!(".B {code}") && !pair[1].starts_with('.'));
+        assert!(described, "the manual does not say what {code} means:\n{}", exit.join("\n"));
     }
     home.assert_no_leftovers();
 }

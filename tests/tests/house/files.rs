@@ -14,7 +14,9 @@ const HOSTS: [&str; 4] = ["github.com", "api.deepseek.com", "json-schema.org", "
 fn no_file_is_longer_than_one_noun_needs() {
     let mut broken = Vec::new();
     for source in rust(&["proto/", "agentd/", "agentctl/", "tests/"]) {
-        let lines = if is_test_file(&source.path) { source.text.lines().count() } else { source.code().count() };
+        // A file of tests beside the code is that file's tests.
+        let tests = is_test_file(&source.path) && source.path.contains("/src/");
+        let lines = if tests { 0 } else { source.code().count() };
         if lines > LINES_MAX {
             broken.push(format!("{}: {lines} lines", source.path));
         }
@@ -80,7 +82,7 @@ fn hosts(line: &str) -> impl Iterator<Item = &str> {
 
 /// Ours, a number, a name reserved for examples, or no name that a network would resolve.
 fn is_known(host: &str) -> bool {
-    let reserved = ["example.com", "evil.example", "localhost"];
+    let reserved = ["example.com", "example.org", "example.net", "example", "invalid", "localhost"];
     HOSTS.contains(&host)
         || !host.contains('.')
         || host.split('.').all(|part| part.parse::<u8>().is_ok())

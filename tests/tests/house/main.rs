@@ -38,7 +38,7 @@ fn sources() -> Vec<Source> {
             match entry.file_type().unwrap() {
                 kind if kind.is_dir() => open.push(path),
                 kind if kind.is_file() => {
-                    found.extend(fs::read_to_string(&path).ok().map(|text| Source { path: name, text }))
+                    found.extend(fs::read_to_string(&path).ok().map(|text| Source { path: name, text }));
                 }
                 _ => {}
             }

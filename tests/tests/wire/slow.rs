@@ -16,7 +16,7 @@ use tests::{
 use crate::{DEADLINE, Stage, end, memory, offline, status};
 
 /// Bytes of an answer that no socket buffer holds.
-const ANSWER: usize = 2 * 1024 * 1024;
+const ANSWER: usize = 1024 * 1024;
 /// Bytes of it in one event.
 const PIECE: usize = 4 * 1024;
 /// Bytes in a client's socket that it has not read: the daemon waits for it then, or soon will.
@@ -28,7 +28,7 @@ const GROWTH_KIB: u64 = 24 * 1024;
 fn a_client_that_does_not_read_holds_up_nobody_and_its_turn_ends_with_it() {
     let big = Step::text("x".repeat(ANSWER)).chunks(PIECE, 0).fault(Fault::Stall(ANSWER / PIECE));
     let scenario = Scenario::new().step(big.when_contains("much")).text("at once");
-    let stage = Stage::with_config(scenario, "[provider]\nmax_tokens = 1000000\n");
+    let stage = Stage::with_config(scenario, "[provider]\nmax_tokens = 300000\n");
     let before = memory(stage.daemon.pid(), "VmRSS");
     let mut deaf = stage.rpc();
     deaf.send("ask", &stage.question("much?"));
