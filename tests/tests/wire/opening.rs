@@ -61,7 +61,7 @@ fn a_client_of_another_build_goes_on_in_json() {
 }
 
 /// False, with a word, when this machine has no `nc` that speaks Unix sockets.
-fn have_nc(home: &Home) -> bool {
+pub(crate) fn have_nc(home: &Home) -> bool {
     let help = home.command("/bin/sh").args(["-c", "nc -h 2>&1 || :"]).run();
     let have = help.stdout.contains("OpenBSD");
     if !have {

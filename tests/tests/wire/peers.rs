@@ -9,11 +9,11 @@ use std::{
 use serde_json::{Value, json};
 use tests::{
     Home, bins,
-    provider::{FakeProvider, Scenario},
+    provider::{FakeProvider, Scenario, Step},
     wait_until,
 };
 
-use crate::{DEADLINE, end, examples::skipped, log, offline, orphan, status};
+use crate::{DEADLINE, Stage, end, examples::skipped, log, offline, orphan, status};
 
 /// The second user: `nobody`.
 const STRANGER: u32 = 65534;
@@ -186,4 +186,32 @@ fn root_is_a_stranger_to_another_users_daemon() {
     daemon.signal(tests::Signal::TERM);
     daemon.finish_within(DEADLINE).expect_ok();
     home.assert_no_leftovers();
+}
+
+#[test]
+fn a_tool_of_the_daemon_cannot_drive_the_daemon() {
+    let stage = Stage::new(Scenario::new());
+    if !crate::opening::have_nc(&stage.home) {
+        return stage.end();
+    }
+    let socket = stage.home.socket().display().to_string();
+    // Also from a process that has left its parent: the daemon's supervisor of the command is its parent then.
+    let script = r#"ask() { printf '{"jsonrpc":"2.0","id":1,"method":"stop"}\n' | nc -N -U "$1"; }
+        ask "$1"; setsid nc -N -U "$1" < stop.json & wait"#;
+    stage.home.write(&stage.project.join("stop.json"), b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stop\"}\n");
+    let call = json!({ "command": ["sh", "-c", script, "sh", socket] });
+    stage.provider.play(Scenario::new().step(Step::call("shell_execute", call)).text("I could not."));
+    let mut rpc = stage.rpc();
+    let mut question = stage.question("stop yourself");
+    question["interactive"] = json!(true);
+    let id = rpc.send("ask", &question);
+    let approval = rpc.wait_event(id, "approval")["approval"].clone();
+    rpc.call("approve", &json!({ "approval": approval, "decision": "once" })).unwrap();
+    assert_eq!(rpc.wait_result(id).unwrap()["answer"], "I could not.");
+    let told = stage.provider.chats()[1].last_message()["content"].as_str().unwrap().to_owned();
+    assert_eq!(told.matches("a tool of this daemon must not drive the daemon").count(), 2, "{told}");
+    assert!(!told.contains("result"), "nothing was carried out: {told}");
+    assert_eq!(status(&mut rpc)["draining"], false);
+    drop(rpc);
+    stage.end();
 }
