@@ -90,7 +90,7 @@ fn hup_takes_a_good_configuration_and_keeps_the_old_one_for_a_bad_one() {
 }
 
 #[test]
-fn a_configuration_that_others_can_read_or_that_is_gone_is_judged_like_at_the_start() {
+fn a_configuration_file_that_is_gone_means_the_defaults() {
     let (home, _provider, daemon, project) = started("[limits]\nmax_turns = 1\n");
     fs::remove_file(home.root().join("c/agentd/config.toml")).unwrap();
     let output = home.agentctl(["daemon", "reload"]).run().expect_ok();
