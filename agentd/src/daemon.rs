@@ -274,20 +274,24 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     };
     watch::notify_stopping();
     let again = signals.wait_for_second();
-    tokio::select! {
-        () = drain(&daemon) => {}
+    let hurried = tokio::select! {
+        () = drain(&daemon) => false,
         () = again => {
             tracing::warn!("second signal: leaving at once");
             // Their connections end with them, and their askers hear why.
             daemon.turns.cancel_all();
+            true
         }
-    }
+    };
     background.cancel();
     daemon.closing.cancel();
     if broken.is_none() {
         let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;
     }
-    process::stop_all().await;
+    if !hurried {
+        // Otherwise each command's supervisor ends its tree when it sees that we are gone.
+        process::stop_all().await;
+    }
     drop(file);
     tracing::info!("stopped");
     broken.unwrap_or(Ok(()))

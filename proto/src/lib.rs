@@ -73,7 +73,7 @@ pub use rpc::RequestId;
 
 /// Version of this build, the same for both programs.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Protocol major version: an older or newer major is not served.
+/// Protocol major version: a client of another one is served in JSON, as far as its requests still exist.
 pub const PROTOCOL_MAJOR: u16 = 1;
 /// Protocol minor version.
 pub const PROTOCOL_MINOR: u16 = 0;

@@ -174,6 +174,8 @@ pub enum Incoming {
     Request(ClientMessage),
     /// A notification: carry out, do not answer.
     Notification(Request),
+    /// A notification that cannot be carried out: nobody wants to hear why, so do not answer.
+    Ignored(Failure),
     /// Not a request: answer with this failure, under the id if there was one.
     Bad(Option<RequestId>, Failure),
 }
@@ -191,6 +193,7 @@ pub fn read_request(line: &[u8]) -> Incoming {
         Err(e) => return Incoming::Bad(None, protocol(format_args!("unusable id: {}", value_fault(&e)))),
     };
     match read_call(&line) {
+        Err(failure) if id.is_none() && failure.kind != ErrorKind::Protocol => Incoming::Ignored(failure),
         Err(failure) => Incoming::Bad(id, failure),
         Ok(request) => match id {
             Some(id) => Incoming::Request(ClientMessage { id, request }),

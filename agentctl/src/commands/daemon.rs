@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::{ErrorKind, Failure, ReloadReport, ReloadRequest, Request, Response, StopReport, StopRequest};
+use proto::{
+    ErrorKind, Failure, ReloadReport, ReloadRequest, Request, Response, StatusRequest, StopReport, StopRequest,
+};
 
 use super::logs;
 use crate::{
@@ -108,7 +110,7 @@ fn send_stop(client: &mut Client, if_idle: bool, force: bool) -> Result<StopRepo
 fn wait_for_end(app: &App) -> Result<(), Failure> {
     let deadline = Instant::now() + STOP_DEADLINE;
     while connect::lock_is_held(&app.endpoint) {
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline && !is_draining(app) {
             let message = format!("agentd still holds its lock after {} s", STOP_DEADLINE.as_secs());
             return Err(Failure::new(ErrorKind::Timeout, message)
                 .hint("agentctl daemon logs tells what it waits for; its pid is in agentctl doctor"));
@@ -116,6 +118,15 @@ fn wait_for_end(app: &App) -> Result<(), Failure> {
         thread::sleep(LOOK);
     }
     Ok(())
+}
+
+/// True while turns are let run to their end: `server.drain_timeout` bounds that, and the daemon knows it.
+fn is_draining(app: &App) -> bool {
+    let status = |mut client: Client| match client.call(Request::Status(StatusRequest {}), client::QUICK) {
+        Ok(Response::Status(report)) => report.draining && report.turns > 0,
+        _ => false,
+    };
+    app.running().ok().flatten().is_some_and(status)
 }
 
 fn reload(app: &App) -> Outcome {

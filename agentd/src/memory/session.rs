@@ -119,6 +119,10 @@ struct Session {
 }
 
 impl Session {
+    fn is_empty(&self) -> bool {
+        self.conversations.is_empty() && self.files.is_empty() && self.tasks.is_empty() && self.approved.is_empty()
+    }
+
     fn new(now: SystemTime) -> Self {
         Self {
             conversations: VecDeque::new(),
@@ -271,8 +275,12 @@ pub struct TaskGuard {
 
 impl Drop for TaskGuard {
     fn drop(&mut self) {
-        if let Some(session) = lock(&self.sessions.sessions).get_mut(&self.key) {
-            session.tasks.remove(&self.turn);
+        let mut sessions = lock(&self.sessions.sessions);
+        let Some(session) = sessions.get_mut(&self.key) else { return };
+        session.tasks.remove(&self.turn);
+        // A failed first question leaves nothing to remember.
+        if session.is_empty() {
+            sessions.remove(&self.key);
         }
     }
 }
@@ -383,8 +391,16 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_first_question_leaves_no_session() {
+        let sessions = sessions();
+        drop(sessions.begin_task(&key(1, "a"), "t", &text("q")));
+        assert!(sessions.list(1, None).is_empty());
+    }
+
+    #[test]
     fn the_task_shows_while_its_turn_runs_and_not_after() {
         let sessions = sessions();
+        exchange(&sessions, &key(1, "a"), "q");
         let guard = sessions.begin_task(&key(1, "a"), "t", &text("fix the parser"));
         assert_eq!(sessions.show(&key(1, "a")).unwrap().task, "fix the parser");
         drop(guard);

@@ -82,7 +82,10 @@ fn chain_holds(pid: u32, ancestor: u32) -> Option<bool> {
         if at.parent <= 1 || at.pid == 1 {
             return Some(false);
         }
-        let parent = stat(at.parent)?;
+        let Some(parent) = stat(at.parent) else {
+            // Its child still names it, so it is there and only hidden from us (`hidepid`): another user's, not ours.
+            return (stat(at.pid)?.parent == at.parent).then_some(false);
+        };
         if parent.start > at.start {
             return None;
         }

@@ -137,6 +137,7 @@ impl Connection {
             match next {
                 Ok(Incoming::Request(message)) => self.start(message).await,
                 Ok(Incoming::Notification(request)) => self.start_silent(request),
+                Ok(Incoming::Ignored(failure)) => tracing::info!(why = %failure, "notification ignored"),
                 Ok(Incoming::Bad(Some(id), failure)) => self.reply(id, Body::Failed(failure)).await,
                 Ok(Incoming::Bad(None, failure)) => {
                     let _ = orphan.send(failure).await;

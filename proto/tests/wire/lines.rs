@@ -103,6 +103,14 @@ fn whatever_can_be_read_as_far_as_its_id_is_answered_under_it() {
 }
 
 #[test]
+fn a_notification_that_cannot_be_carried_out_is_not_answered() {
+    for line in [r#"{"jsonrpc":"2.0","method":"nope"}"#, r#"{"jsonrpc":"2.0","method":"ask","params":[1]}"#] {
+        assert!(matches!(rpc::read_request(line.as_bytes()), Incoming::Ignored(_)), "{line}");
+    }
+    assert!(matches!(rpc::read_request(br#"{"jsonrpc":"1.0","method":"nope"}"#), Incoming::Bad(None, _)));
+}
+
+#[test]
 fn an_unknown_method_is_answered_with_the_known_ones() {
     let (_, failure) = bad(br#"{"jsonrpc":"2.0","id":7,"method":"tell"}"#);
     assert_eq!(failure.hint, format!("known: {}", Request::METHODS.join(", ")));

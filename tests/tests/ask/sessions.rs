@@ -90,9 +90,10 @@ fn a_session_name_that_is_none_is_wrong_usage() {
 #[test]
 fn what_a_session_does_now_is_shown() {
     let slow = tests::provider::Step::text("done").delay(60_000);
-    let desk = desk(Scenario::new().step(slow));
+    let desk = desk(Scenario::new().text("first").step(slow));
+    desk.answer(["a quick question"]);
     let running = desk.ask(["the slow question"]).start();
-    desk.provider.wait_for(1, crate::desk::DEADLINE);
+    desk.provider.wait_for(2, crate::desk::DEADLINE);
     let shown = desk.ctl(["sessions", "show", "--json"]).run().expect_ok().json();
     assert_eq!(shown["task"], "the slow question");
     running.signal(tests::Signal::INT);

@@ -128,6 +128,7 @@ fn a_notification_is_carried_out_without_a_word() {
     let stage = Stage::new(Scenario::new().text("nobody hears this"));
     let mut rpc = stage.rpc();
     rpc.send_line(r#"{"jsonrpc":"2.0","method":"status"}"#);
+    rpc.send_line(r#"{"jsonrpc":"2.0","method":"no.such.method"}"#);
     let ask = json!({ "jsonrpc": "2.0", "method": "ask", "params": stage.question("why?") });
     rpc.send_line(&ask.to_string());
     stage.provider.wait_for_outcome(Outcome::Sent, 1, DEADLINE);
