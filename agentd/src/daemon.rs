@@ -10,7 +10,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant},
@@ -32,6 +32,7 @@ use crate::{
     process,
     redact::Redactor,
     server::{Turns, accept, listen::Bound},
+    sync::lock,
 };
 
 /// How long turns may take to notice their cancellation at stop. Tools end their commands within 2 s of TERM.
@@ -50,12 +51,12 @@ pub struct Daemon {
     pub turns: Arc<Turns>,
     endpoint: Endpoint,
     socket: PathBuf,
-    current: RwLock<Arc<Current>>,
+    current: Mutex<Arc<Current>>,
     reloader: Reloader,
     chooser: Chooser,
     /// What was chosen last, for `status` and the redactor.
     chosen: Mutex<Option<Choice>>,
-    redactor: RwLock<Redactor>,
+    redactor: Mutex<Redactor>,
     log: Option<LogHandle>,
     started: Instant,
     connections: AtomicI64,
@@ -103,11 +104,11 @@ impl Daemon {
             turns: Arc::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
-            current: RwLock::new(Arc::new(Current::new(parts.loaded))),
+            current: Mutex::new(Arc::new(Current::new(parts.loaded))),
             reloader: parts.reloader,
             chooser: Chooser::new(),
             chosen: Mutex::default(),
-            redactor: RwLock::default(),
+            redactor: Mutex::default(),
             log: parts.log,
             started: Instant::now(),
             connections: AtomicI64::new(0),
@@ -125,19 +126,19 @@ impl Daemon {
     }
 
     fn current(&self) -> Arc<Current> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.current))
     }
 
     /// The choke point before disk, log and wire.
     pub fn redactor(&self) -> Redactor {
-        self.redactor.read().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.redactor).clone()
     }
 
     fn set_redactor(&self, redactor: Redactor) {
         if let Some(log) = &self.log {
             log.set_redactor(redactor.clone());
         }
-        *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
+        *lock(&self.redactor) = redactor;
     }
 
     /// True once the daemon takes no new turns.
@@ -161,7 +162,7 @@ impl Daemon {
     /// When the configuration names a provider that cannot be used.
     pub async fn provider(&self) -> Result<Choice, Failure> {
         let choice = self.chooser.choose(&self.config().provider).await?;
-        let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chosen = lock(&self.chosen);
         let known = match (&*chosen, &choice) {
             (Some(Choice::Online(old)), Choice::Online(new)) => Arc::ptr_eq(old, new),
             _ => false,
@@ -180,7 +181,7 @@ impl Daemon {
     pub fn status(&self) -> StatusReport {
         let current = self.current();
         let fact = |name: &str, value: String| Fact { name: name.into(), value };
-        let (provider, model) = match &*self.chosen.lock().unwrap_or_else(PoisonError::into_inner) {
+        let (provider, model) = match &*lock(&self.chosen) {
             Some(Choice::Online(provider)) => (provider.endpoint(), provider.default_model().to_owned()),
             Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
             None => ("not asked yet".to_owned(), String::new()),
@@ -236,7 +237,7 @@ impl Daemon {
         if let Some(log) = &self.log {
             log.apply(&new.config.log);
         }
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Current::new(new));
+        *lock(&self.current) = Arc::new(Current::new(new));
         tracing::info!(changed = diff.changed.len(), "configuration reloaded");
         Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart })
     }

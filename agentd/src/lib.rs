@@ -17,6 +17,7 @@ pub mod process;
 pub mod redact;
 pub mod server;
 mod start;
+mod sync;
 pub mod tools;
 
 pub use start::main;

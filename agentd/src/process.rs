@@ -27,7 +27,7 @@ use std::{
     os::{fd::AsRawFd as _, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -42,6 +42,8 @@ use tokio_util::sync::CancellationToken;
 pub use output::Output;
 pub use supervisor::entry;
 pub use tree::descends_from_us;
+
+use crate::sync::lock;
 
 /// Variables that a command inherits. Everything else, above all keys and tokens, stays with the daemon.
 const PASSED: [&str; 9] = ["HOME", "LOGNAME", "SHELL", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ"];
@@ -241,7 +243,7 @@ struct Register(MutexGuard<'static, Option<HashMap<u32, u64>>>);
 
 impl Register {
     fn lock() -> Self {
-        let mut guard = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = lock(&REGISTERED);
         guard.get_or_insert_default().retain(|pid, start| tree::stat(*pid).is_some_and(|stat| stat.start == *start));
         Self(guard)
     }
@@ -327,7 +329,7 @@ impl Reader {
             let mut buffer = vec![0; READ_SIZE];
             while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
                 let bytes = buffer.get(..length).unwrap_or_default();
-                keeps.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+                lock(&keeps).push(bytes);
             }
         });
         Self { kept, task }
@@ -336,7 +338,7 @@ impl Reader {
     async fn finish(mut self) -> Output {
         let _late = timeout(DRAIN_GRACE, &mut self.task).await;
         self.task.abort();
-        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.kept))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -11,6 +11,8 @@ use std::{
 
 use proto::Decision;
 use tokio::sync::oneshot;
+
+use crate::sync::lock;
 
 /// How long a question to the user may stand: long enough for a meeting, short enough that a forgotten terminal does
 /// not hold a turn and its conversation for ever.
@@ -42,8 +44,8 @@ impl Approvals {
         waiting.remove(&number).is_some_and(|(_, answer)| answer.send(decision).is_ok())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, (u32, oneshot::Sender<Decision>)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (u32, oneshot::Sender<Decision>)>> {
+        lock(&self.waiting)
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Run<'a> {
     /// `None` once a call had no price or no token count: an unknown price is unknown, not zero.
     cost: Option<f64>,
     reports: Vec<ToolCallReport>,
-    pub(super) redactions: u32,
+    redactions: u32,
 }
 
 impl<'a> Run<'a> {

@@ -54,7 +54,7 @@ pub async fn answer(agent: &Agent, ask: &Ask, choice: Choice) -> Result<Answer, 
     let place = survey(agent, ask).await?;
     let name = if ask.request.session.is_empty() { DEFAULT_SESSION } else { &ask.request.session };
     let key = SessionKey { uid: ask.uid, project: place.home().to_owned(), name: name.to_owned() };
-    let (question, redactions) = ask.redactor.text_counted(&ask.request.prompt);
+    let question = ask.redactor.text(&ask.request.prompt);
     let _task = (!ask.request.ephemeral).then(|| agent.sessions.begin_task(&key, &ask.turn, &question));
     let conversation = choose_conversation(agent, ask, &key)?;
     let _turn = hold(ask, &conversation).await?;
@@ -67,9 +67,7 @@ pub async fn answer(agent: &Agent, ask: &Ask, choice: Choice) -> Result<Answer, 
             offline::answer(agent, ask, &place, &key, &conversation, question, &reason).await?
         }
         Choice::Online(provider) => {
-            let mut run = Run::new(agent, ask, &place, &key, &conversation, &provider);
-            run.redactions += redactions;
-            run.answer(question).await?
+            Run::new(agent, ask, &place, &key, &conversation, &provider).answer(question).await?
         }
     };
     answer.session = key.name;

@@ -188,7 +188,7 @@ impl Http {
 
     fn client(&self, base: &BaseUrl) -> Result<Client, Fault> {
         let flavour = Flavour { tls: base.is_tls(), loopback: base.is_loopback() };
-        let mut clients = self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut clients = crate::sync::lock(&self.clients);
         if let Some(client) = clients.get(&flavour) {
             return Ok(client.clone());
         }

@@ -10,7 +10,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::SystemTime,
 };
 
@@ -20,6 +20,7 @@ use crate::{
     clock::{Clock, seconds_since},
     llm::Message,
     redact::Redacted,
+    sync::lock,
 };
 
 /// Most bytes of one conversation's history: about a million tokens, more than any model reads.
@@ -283,12 +284,6 @@ impl Drop for TaskGuard {
             sessions.remove(&self.key);
         }
     }
-}
-
-/// A poisoned lock is taken all the same: the values behind these locks are whole after every statement, and one
-/// panicking request must not take the others with it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

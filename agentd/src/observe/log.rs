@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn logged(run: impl FnOnce(&LogHandle)) -> String {
-        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _one = crate::sync::lock(&ONE_AT_A_TIME);
         let dir = tempfile::tempdir().unwrap();
         let redactor = Redactor::new(["early-secret-1".to_owned()]);
         let (subscriber, guard) = build(dir.path(), &config("info"), false, redactor, Arc::new(SystemClock)).unwrap();

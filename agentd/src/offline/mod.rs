@@ -15,11 +15,14 @@ mod words;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex},
     time::{Duration, Instant},
 };
 
-use crate::redact::{Redacted, Redactor};
+use crate::{
+    redact::{Redacted, Redactor},
+    sync::lock,
+};
 use index::Index;
 use words::Question;
 
@@ -99,11 +102,6 @@ impl Offline {
         }
         index
     }
-}
-
-/// A poisoned index was left by a panic in another request; whatever it holds is checked against the files again.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -44,20 +44,14 @@ fn classify(error: &io::Error) -> AcceptError {
 /// # Errors
 /// When the listener is unusable.
 pub async fn run(daemon: Arc<Daemon>, listener: Listener) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
-    let connections = TaskTracker::new();
-    let mut number = 0;
+    let mut door = Door::new(daemon);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = daemon.closing().cancelled() => break,
+            () = door.daemon.closing().cancelled() => break,
         };
         match accepted {
-            Ok(stream) => {
-                number += 1;
-                welcome(&daemon, stream, number, &slots, &refusals, &connections);
-            }
+            Ok(stream) => door.welcome(stream),
             Err(error) => match classify(&error) {
                 AcceptError::Retry => {}
                 AcceptError::Pause => {
@@ -68,52 +62,70 @@ pub async fn run(daemon: Arc<Daemon>, listener: Listener) -> io::Result<()> {
             },
         }
     }
-    connections.close();
-    connections.wait().await;
+    door.connections.close();
+    door.connections.wait().await;
     Ok(())
 }
 
-fn welcome(
-    daemon: &Arc<Daemon>,
-    stream: Stream,
+/// Who comes in, and how many.
+struct Door {
+    daemon: Arc<Daemon>,
+    /// As at start: who may enter does not change under a running daemon.
+    allow_uids: Vec<u32>,
+    /// Number of the last connection.
     number: u64,
-    slots: &Arc<Semaphore>,
-    refusals: &Arc<Semaphore>,
-    connections: &TaskTracker,
-) {
-    let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
-        let failure = Failure::new(ErrorKind::Limit, format!("{MAX_CONNECTIONS} connections are open"))
-            .hint("close some editors or shells");
-        return refuse(stream, &failure, refusals, connections);
-    };
-    match peer::admit(&stream, &daemon.config().server.allow_uids) {
-        Ok(peer) => {
-            let daemon = Arc::clone(daemon);
-            connections.spawn(async move {
-                let _open = Open::new(Arc::clone(&daemon), slot);
-                connection::serve(daemon, stream, peer, number).await;
-            });
-        }
-        Err(failure) => {
-            tracing::warn!(why = %failure, "peer refused");
-            refuse(stream, &failure, refusals, connections);
-        }
-    }
+    slots: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+    connections: TaskTracker,
 }
 
-/// Says why and closes. The line goes out at once: a new connection's buffer has room for it. Some of the refused are
-/// then read for a moment, so that their first write does not fail before they have read why; a flood is not.
-fn refuse(stream: Stream, failure: &Failure, refusals: &Arc<Semaphore>, connections: &TaskTracker) {
-    if let Ok(line) = rpc::write_orphan_error(failure) {
-        // Not through the runtime, which does not know yet that a new connection can be written.
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let _ = rustix::net::send(&stream, line.as_bytes(), flags);
+impl Door {
+    fn new(daemon: Arc<Daemon>) -> Self {
+        Self {
+            allow_uids: daemon.config().server.allow_uids.clone(),
+            daemon,
+            number: 0,
+            slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            connections: TaskTracker::new(),
+        }
     }
-    let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else { return };
-    connections.spawn(async move {
-        let _permit = permit;
-        outbox::linger(&stream).await;
-    });
+
+    fn welcome(&mut self, stream: Stream) {
+        self.number += 1;
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            let failure = Failure::new(ErrorKind::Limit, format!("{MAX_CONNECTIONS} connections are open"));
+            return self.refuse(stream, &failure.hint("close some editors or shells"));
+        };
+        match peer::admit(&stream, &self.allow_uids) {
+            Ok(peer) => {
+                let (daemon, number) = (Arc::clone(&self.daemon), self.number);
+                self.connections.spawn(async move {
+                    let _open = Open::new(Arc::clone(&daemon), slot);
+                    connection::serve(daemon, stream, peer, number).await;
+                });
+            }
+            Err(failure) => {
+                tracing::warn!(why = %failure, "peer refused");
+                self.refuse(stream, &failure);
+            }
+        }
+    }
+
+    /// Says why and closes. The line goes out at once: a new connection's buffer has room for it. Some of the refused
+    /// are then read for a moment, so that their first write does not fail before they have read why; a flood is not.
+    fn refuse(&self, stream: Stream, failure: &Failure) {
+        if let Ok(line) = rpc::write_orphan_error(failure) {
+            // Not through the runtime, which does not know yet that a new connection can be written.
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            let _ = rustix::net::send(&stream, line.as_bytes(), flags);
+        }
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else { return };
+        self.connections.spawn(async move {
+            let _permit = permit;
+            outbox::linger(&stream).await;
+        });
+    }
 }
 
 /// Counts an open connection and gives its slot back when dropped.

@@ -8,7 +8,7 @@ use std::{
     collections::HashSet,
     os::fd::AsFd,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -29,7 +29,7 @@ use super::{
     outbox::{self, Spelling},
     peer::Peer,
 };
-use crate::{agent::Events, daemon::Daemon};
+use crate::{agent::Events, daemon::Daemon, sync::lock};
 
 /// How often a half-closed connection is looked at: it sends nothing more, so only the kernel can say that it left.
 const HALF_CLOSED_CHECK: Duration = Duration::from_millis(250);
@@ -276,10 +276,6 @@ fn hung_up(stream: &Stream) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     rustix::event::poll(&mut polled, Some(&now)).is_ok_and(|n| n > 0)
         && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -11,6 +11,8 @@ use std::{
 use proto::{CancelRequest, ErrorKind, Failure, RequestId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::sync::lock;
 
 #[derive(Debug)]
 struct Turn {
@@ -111,7 +113,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Turn>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running)
     }
 }
 

@@ -18,13 +18,15 @@ mod write;
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::arguments::Arguments;
+use crate::sync::lock;
+
 use super::{
     BoxFuture, Judgement, Project, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
     jail::{Jail, JailError},
@@ -89,12 +91,12 @@ impl Call {
 
     /// Remembers that the model knows the file.
     fn saw(&self, path: &Path) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
+        lock(&self.seen).insert(path.to_path_buf());
     }
 
     /// An existing file is changed only after it was read.
     fn check_seen(&self, path: &Path) -> Result<(), Fault> {
-        if self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+        if lock(&self.seen).contains(path) {
             return Ok(());
         }
         let path = path.display();

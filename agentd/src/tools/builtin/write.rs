@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput};
+use crate::sync::lock;
 
 pub(super) fn tools() -> Vec<FileTool> {
     let path = json!({"path": {"type": "string"}});
@@ -54,7 +55,7 @@ fn create(call: &Call) -> Outcome {
 fn rename(call: &Call) -> Outcome {
     let (source, destination) = (call.arguments.text("source"), call.arguments.text("destination"));
     let (from, to) = call.jail().rename(source, destination)?;
-    let mut seen = call.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut seen = lock(&call.seen);
     // What was read is known under its new name, also below a moved directory.
     let moved: Vec<_> = seen
         .iter()
