@@ -20,6 +20,11 @@ const FILES_SHOWN: usize = 5;
 const LINES_SHOWN: usize = 3;
 /// Bytes of one quoted line.
 const LINE_SHOWN: usize = 120;
+/// Files that are looked at before the best are shown.
+const CANDIDATES: usize = 16;
+/// What it adds to a file's score when one line that says what the file is for, or defines something, holds all words
+/// of the question together; less when it holds a part of them. Words far apart are often a coincidence.
+const TOGETHER_WEIGHT: f32 = 0.6;
 /// A file below this share of the best one's score is noise.
 const SCORE_SHARE: f32 = 0.25;
 /// Rows of the list that stands in for an answer.
@@ -44,12 +49,12 @@ pub(super) fn render(
     why: Why<'_>,
     whole: bool,
 ) -> (String, Vec<PathBuf>) {
-    let hits = index.search(question);
-    let least = hits.first().map_or(0.0, |best| best.score * SCORE_SHARE);
-    let shown: Vec<(Hit, String)> = hits
+    let candidates = candidates(dir, index, question);
+    let least = candidates.first().map_or(0.0, |best| best.score * SCORE_SHARE);
+    let shown: Vec<(PathBuf, String)> = candidates
         .into_iter()
-        .filter(|hit| hit.score >= least)
-        .filter_map(|hit| file(dir, &hit.path, question).map(|text| (hit, text)))
+        .filter(|candidate| candidate.score >= least)
+        .filter_map(|candidate| file(&candidate, question).map(|text| (candidate.path, text)))
         .take(FILES_SHOWN)
         .collect();
     let mut out = heading(why);
@@ -63,19 +68,47 @@ pub(super) fn render(
     if !whole {
         out.push_str("\nThe project is too large to read all of it in time: only a part was searched.\n");
     }
-    (out, shown.into_iter().map(|(hit, _)| hit.path).collect())
+    (out, shown.into_iter().map(|(path, _)| path).collect())
 }
 
-/// One file; `None` when nothing in it, as it is now, holds a word of the question.
-fn file(dir: &Dir, path: &Path, question: &Question) -> Option<String> {
+/// A file that may be shown, as it is now.
+struct Candidate {
+    path: PathBuf,
+    content: String,
+    score: f32,
+}
+
+/// The best files of the index, ranked again by what a look at them shows. Best first; equal ones by path.
+fn candidates(dir: &Dir, index: &Index, question: &Question) -> Vec<Candidate> {
+    let look = |Hit { path, score }: Hit| {
+        let content = read_text(dir, &path).unwrap_or_default();
+        let score = score * (1.0 + TOGETHER_WEIGHT * together(&content, &path, question));
+        Candidate { path, content, score }
+    };
+    let mut candidates: Vec<_> = index.search(question).into_iter().take(CANDIDATES).map(look).collect();
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.path.cmp(&b.path)));
+    candidates
+}
+
+/// The largest share of the question's words that one heading or defining line holds, from 0 to 1.
+fn together(content: &str, path: &Path, question: &Question) -> f32 {
+    let best = text::lines(content, text::language(path).1)
+        .filter(|line| !line.is_test && (line.is_head || line.defines.is_some()))
+        .map(|line| matches(line.text, question))
+        .max();
+    best.unwrap_or(0) as f32 / (2 * question.words.len().max(1)) as f32
+}
+
+/// One file; `None` when nothing in it holds a word of the question.
+fn file(candidate: &Candidate, question: &Question) -> Option<String> {
+    let Candidate { path, content, .. } = candidate;
     let family = text::language(path).1;
-    let content = read_text(dir, path).unwrap_or_default();
-    let lines = best_lines(&content, path, question);
+    let lines = best_lines(content, path, question);
     let name = path.display().to_string();
     if lines.is_empty() && matches(&name, question) == 0 {
         return None;
     }
-    let doc = text::first_doc(&content, family).map(|doc| format!(" — {}", shortened(doc))).unwrap_or_default();
+    let doc = text::first_doc(content, family).map(|doc| format!(" — {}", shortened(doc))).unwrap_or_default();
     let mut out = format!("**{}**{doc}\n", plain(&name));
     for line in lines {
         out.push_str(&format!("   - {}:{} {}\n", plain(&name), line.number, code(line.text)));

@@ -196,3 +196,14 @@ fn time_of_the_first_and_of_a_warm_question() {
         }
     }
 }
+
+#[test]
+fn words_that_stand_together_in_a_heading_beat_words_that_are_scattered() {
+    let scattered = "//! One connection.\n\nstruct Connection;\n\nimpl Connection {\n    fn accept(&self, id: Id) {}\n}\n\n\
+                     /// Ends the connection.\nfn end(connection: Connection) {}\n";
+    let tree = Tree::new(&[
+        ("src/connection.rs", scattered),
+        ("src/door.rs", "//! Accepts connections, and only that.\n\npub fn run() {}\n"),
+    ]);
+    assert_eq!(tree.first("which module accepts connections?"), "src/door.rs");
+}
