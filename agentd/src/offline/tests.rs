@@ -199,11 +199,15 @@ fn time_of_the_first_and_of_a_warm_question() {
 
 #[test]
 fn words_that_stand_together_in_a_heading_beat_words_that_are_scattered() {
-    let scattered = "//! One connection.\n\nstruct Connection;\n\nimpl Connection {\n    fn accept(&self, id: Id) {}\n}\n\n\
+    let scattered = "//! One connection.\n\nstruct Connection;\n\nfn take(id: Id) -> bool {\n    accept(id)\n}\n\n\
                      /// Ends the connection.\nfn end(connection: Connection) {}\n";
     let tree = Tree::new(&[
         ("src/connection.rs", scattered),
-        ("src/door.rs", "//! Accepts connections, and only that.\n\npub fn run() {}\n"),
+        ("src/accept.rs", "//! Accepts connections, and only that.\n\npub fn run() {}\n"),
     ]);
-    assert_eq!(tree.first("which module accepts connections?"), "src/door.rs");
+    // Files that use a connection, as most of such a project do: the word alone tells little.
+    for n in 0..12 {
+        tree.put(&format!("src/part{n}.rs"), "//! A part.\n\nfn part(connection: &Connection) {}\n");
+    }
+    assert_eq!(tree.first("which module accepts connections?"), "src/accept.rs");
 }
