@@ -31,6 +31,8 @@ pub const SESSIONS_MAX: usize = 256;
 pub const DEFAULT_SESSION: &str = "default";
 /// Longest session name in bytes.
 pub const SESSION_NAME_MAX: usize = 64;
+/// Exchanges of one conversation that are shown to people; older ones live on in the history only.
+const EXCHANGES_MAX: usize = 256;
 /// Characters of the last question shown in a list.
 const QUESTION_SHOWN: usize = 80;
 
@@ -69,13 +71,13 @@ pub struct Conversation {
 #[derive(Debug)]
 struct ConversationState {
     messages: Vec<Message>,
-    exchanges: Vec<(Redacted, Redacted)>,
+    exchanges: VecDeque<(Redacted, Redacted)>,
     used: SystemTime,
 }
 
 impl Conversation {
     fn new(id: String, now: SystemTime) -> Self {
-        let state = ConversationState { messages: Vec::new(), exchanges: Vec::new(), used: now };
+        let state = ConversationState { messages: Vec::new(), exchanges: VecDeque::new(), used: now };
         Self { id, turn: tokio::sync::Mutex::default(), seen: Arc::default(), state: Mutex::new(state) }
     }
 
@@ -89,7 +91,10 @@ impl Conversation {
         let mut state = lock(&self.state);
         debug_assert!(messages.starts_with(&state.messages), "a history only grows");
         state.messages = messages;
-        state.exchanges.push((question, answer));
+        state.exchanges.push_back((question, answer));
+        if state.exchanges.len() > EXCHANGES_MAX {
+            state.exchanges.pop_front();
+        }
         state.used = now;
     }
 
@@ -324,6 +329,18 @@ mod tests {
         let detail = sessions.show(&key(1, "a")).unwrap();
         let questions: Vec<_> = detail.conversations.iter().map(|c| c.exchanges[0].question.as_str()).collect();
         assert_eq!(questions, ["q2", "q3", "q4"]);
+    }
+
+    #[test]
+    fn a_long_conversation_shows_its_last_exchanges() {
+        let sessions = sessions();
+        let conversation = exchange(&sessions, &key(1, "a"), "q");
+        for n in 0..EXCHANGES_MAX {
+            let history = conversation.messages();
+            conversation.commit(history, text(&format!("q{n}")), text("a"), SystemTime::now());
+        }
+        let shown = &sessions.show(&key(1, "a")).unwrap().conversations[0].exchanges;
+        assert_eq!((shown.len(), shown[0].question.as_str()), (EXCHANGES_MAX, "q0"));
     }
 
     #[test]
