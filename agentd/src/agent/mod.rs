@@ -8,6 +8,7 @@ mod approvals;
 mod calls;
 mod guard;
 mod offline;
+mod place;
 mod run;
 mod turn;
 
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use approvals::Approvals;
+pub use place::home_of;
 pub use turn::answer;
 
 use crate::{

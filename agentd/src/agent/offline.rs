@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use proto::{Answer, Delta, ErrorKind, Event, Failure, Source, Started};
 
-use super::{
-    Agent, Ask,
-    turn::{Place, cancelled},
-};
+use super::{Agent, Ask, place::Place, turn::cancelled};
 use crate::{
     config::ProviderKind,
     memory::session::{Conversation, SessionKey},

@@ -8,12 +8,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use proto::{Answer, Delta as Piece, ErrorKind, Event, Failure, Retry, Source, Started, TextEnd, ToolCallReport};
 use tokio::sync::mpsc;
 
-use super::{
-    Agent, Ask,
-    calls::Calls,
-    guard::LoopGuard,
-    turn::{Place, cancelled},
-};
+use super::{Agent, Ask, calls::Calls, guard::LoopGuard, place::Place, turn::cancelled};
 use crate::{
     context::{self, SYSTEM_PROMPT},
     llm::{ChatRequest, Completion, Delta, Finish, Message, Provider, RawToolCall, ToolCall, Usage},

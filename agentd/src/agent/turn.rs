@@ -1,48 +1,15 @@
 //! One ask from request to answer: checks, place, conversation; then the model or the offline search.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use proto::{Answer, ErrorKind, Failure};
 
-use super::{Agent, Ask, offline, run::Run};
+use super::{Agent, Ask, offline, place::survey, run::Run};
 use crate::{
-    config::{self, Config},
-    context::{self, Instructions},
+    config,
     llm::Choice,
-    memory::session::{CONVERSATION_MAX, Conversation, DEFAULT_SESSION, SESSION_NAME_MAX, SessionKey, SessionLimits},
-    tools::Project,
+    memory::session::{CONVERSATION_MAX, Conversation, DEFAULT_SESSION, SESSION_NAME_MAX, SessionKey},
 };
-
-/// Where a question is asked.
-pub(super) struct Place {
-    /// The asker's directory, without symlinks.
-    pub(super) cwd: PathBuf,
-    /// The project around it; `None` in the home directory and in `/`.
-    pub(super) project: Option<Arc<Project>>,
-    /// The configuration, tightened by the project's own file.
-    pub(super) config: Arc<Config>,
-    /// AGENTS.md files that apply.
-    pub(super) instructions: Instructions,
-}
-
-impl Place {
-    /// What sessions and the offline search call the project.
-    pub(super) fn home(&self) -> &Path {
-        self.project.as_ref().map_or(&self.cwd, |project| &project.root)
-    }
-
-    /// Bounds of the session.
-    pub(super) fn session_limits(&self) -> SessionLimits {
-        SessionLimits {
-            conversations: self.config.memory.max_conversation_history,
-            files: self.config.memory.max_session_files,
-        }
-    }
-}
 
 /// Answers one question.
 ///
@@ -91,28 +58,6 @@ fn check(ask: &Ask) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Usage, message));
     }
     Ok(())
-}
-
-/// Finds the project and what it says. File system work, away from the runtime's threads: a directory may be slow.
-async fn survey(agent: &Agent, ask: &Ask) -> Result<Place, Failure> {
-    let cwd = PathBuf::from(&ask.request.cwd);
-    let config = Arc::clone(&ask.config);
-    let config_dir = agent.config_dir.clone();
-    let look = tokio::task::spawn_blocking(move || {
-        let cwd = cwd.canonicalize().map_err(|e| {
-            Failure::new(ErrorKind::Usage, format!("cannot enter the directory {}: {e}", cwd.display()))
-        })?;
-        let project = Project::find(&cwd).map_err(|e| Failure::new(ErrorKind::Failure, e.to_string()))?;
-        let config = match &project {
-            Some(project) => config::tighten(&config, &project.root).map(Arc::new).map_err(|faults| {
-                Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten")
-            })?,
-            None => config,
-        };
-        let instructions = context::read_instructions(config_dir.as_deref(), project.as_ref(), &cwd);
-        Ok(Place { cwd, project: project.map(Arc::new), config, instructions })
-    });
-    look.await.map_err(|_| Failure::new(ErrorKind::Internal, "looking at the project failed inside the daemon"))?
 }
 
 fn choose_conversation(agent: &Agent, ask: &Ask, key: &SessionKey) -> Result<Arc<Conversation>, Failure> {

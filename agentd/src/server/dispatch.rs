@@ -1,6 +1,6 @@
 //! Requests to handlers, by family.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use proto::{
     Answer, ApproveReport, AskRequest, CancelReport, ClearReport, ErrorKind, Failure, Request, RequestId, Response,
@@ -12,7 +12,6 @@ use crate::{
     agent::{self, Ask, Events},
     daemon::Daemon,
     memory::session::{DEFAULT_SESSION, SessionKey},
-    tools::Project,
 };
 
 /// Where a request comes from.
@@ -81,14 +80,14 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
 async fn sessions_list(daemon: &Daemon, uid: u32, list: &SessionsListRequest) -> Result<SessionsReport, Failure> {
     let project = match list.cwd.as_str() {
         "" => None,
-        cwd => Some(project_of(cwd).await?),
+        cwd => Some(agent::home_of(cwd).await?),
     };
     Ok(SessionsReport { sessions: daemon.agent.sessions.list(uid, project.as_deref()) })
 }
 
 async fn sessions_show(daemon: &Daemon, uid: u32, show: SessionsShowRequest) -> Result<SessionDetail, Failure> {
     let name = if show.name.is_empty() { DEFAULT_SESSION.to_owned() } else { show.name };
-    let key = SessionKey { uid, project: project_of(&show.cwd).await?, name };
+    let key = SessionKey { uid, project: agent::home_of(&show.cwd).await?, name };
     daemon.agent.sessions.show(&key).ok_or_else(|| {
         Failure::new(ErrorKind::NotFound, format!("no session {:?} in {}", key.name, key.project.display()))
             .hint("agentctl sessions list shows what there is")
@@ -96,21 +95,8 @@ async fn sessions_show(daemon: &Daemon, uid: u32, show: SessionsShowRequest) -> 
 }
 
 async fn sessions_clear(daemon: &Daemon, uid: u32, clear: SessionsClearRequest) -> Result<ClearReport, Failure> {
-    let project = project_of(&clear.cwd).await?;
+    let project = agent::home_of(&clear.cwd).await?;
     let name = Some(clear.name.as_str()).filter(|name| !name.is_empty());
     let cleared = daemon.agent.sessions.clear(uid, &project, name);
     Ok(ClearReport { cleared: u32::try_from(cleared).unwrap_or(u32::MAX) })
-}
-
-/// The project root around a directory, or the directory itself.
-async fn project_of(cwd: &str) -> Result<std::path::PathBuf, Failure> {
-    let cwd = Path::new(cwd).to_owned();
-    let find = tokio::task::spawn_blocking(move || {
-        let cwd = cwd.canonicalize().map_err(|e| {
-            Failure::new(ErrorKind::Usage, format!("cannot enter the directory {}: {e}", cwd.display()))
-        })?;
-        let project = Project::find(&cwd).map_err(|e| Failure::new(ErrorKind::Failure, e.to_string()))?;
-        Ok(project.map_or(cwd, |project| project.root))
-    });
-    find.await.map_err(|_| Failure::new(ErrorKind::Internal, "looking at the project failed inside the daemon"))?
 }

@@ -1,0 +1,87 @@
+//! Where a question is asked: directory, project, and what the project says.
+//!
+//! File system work, away from the runtime's threads: a directory may be slow.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use proto::{ErrorKind, Failure};
+
+use super::{Agent, Ask};
+use crate::{
+    config::{self, Config},
+    context::{self, Instructions},
+    memory::session::SessionLimits,
+    tools::Project,
+};
+
+/// Where a question is asked.
+pub(super) struct Place {
+    /// The asker's directory, without symlinks.
+    pub(super) cwd: PathBuf,
+    /// The project around it; `None` in the home directory and in `/`.
+    pub(super) project: Option<Arc<Project>>,
+    /// The configuration, tightened by the project's own file.
+    pub(super) config: Arc<Config>,
+    /// AGENTS.md files that apply.
+    pub(super) instructions: Instructions,
+}
+
+impl Place {
+    /// What sessions and the offline search call the project.
+    pub(super) fn home(&self) -> &Path {
+        self.project.as_ref().map_or(&self.cwd, |project| &project.root)
+    }
+
+    /// Bounds of the session.
+    pub(super) fn session_limits(&self) -> SessionLimits {
+        SessionLimits {
+            conversations: self.config.memory.max_conversation_history,
+            files: self.config.memory.max_session_files,
+        }
+    }
+}
+
+/// Finds the project and what it says.
+pub(super) async fn survey(agent: &Agent, ask: &Ask) -> Result<Place, Failure> {
+    let cwd = PathBuf::from(&ask.request.cwd);
+    let config = Arc::clone(&ask.config);
+    let config_dir = agent.config_dir.clone();
+    on_disk(move || {
+        let (cwd, project) = locate(&cwd)?;
+        let config = match &project {
+            Some(project) => config::tighten(&config, &project.root).map(Arc::new).map_err(|faults| {
+                Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten")
+            })?,
+            None => config,
+        };
+        let instructions = context::read_instructions(config_dir.as_deref(), project.as_ref(), &cwd);
+        Ok(Place { cwd, project: project.map(Arc::new), config, instructions })
+    })
+    .await
+}
+
+/// What sessions of a directory are filed under, see [`Place::home`].
+///
+/// # Errors
+/// When the directory cannot be entered.
+pub async fn home_of(cwd: &str) -> Result<PathBuf, Failure> {
+    let cwd = PathBuf::from(cwd);
+    on_disk(move || locate(&cwd).map(|(cwd, project)| project.map_or(cwd, |project| project.root))).await
+}
+
+/// The directory without symlinks, and the project around it.
+fn locate(cwd: &Path) -> Result<(PathBuf, Option<Project>), Failure> {
+    let real = cwd
+        .canonicalize()
+        .map_err(|e| Failure::new(ErrorKind::Usage, format!("cannot enter the directory {}: {e}", cwd.display())))?;
+    let project = Project::find(&real).map_err(|e| Failure::new(ErrorKind::Failure, e.to_string()))?;
+    Ok((real, project))
+}
+
+async fn on_disk<T: Send + 'static>(look: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+    let looked = tokio::task::spawn_blocking(look).await;
+    looked.map_err(|_| Failure::new(ErrorKind::Internal, "looking at the project failed inside the daemon"))?
+}
