@@ -82,8 +82,10 @@ impl Calls<'_> {
     /// Runs the calls of one step; `first` is the number of the first call within the turn.
     pub(super) async fn run(&self, calls: &[ToolCall], guard: &mut LoopGuard, first: u32) -> Step {
         let mut step = Step::default();
-        let checked: Vec<_> =
-            (first..).zip(calls).map(|(number, call)| self.check(number, call, guard, &mut step.failure)).collect();
+        let mut checked = Vec::with_capacity(calls.len());
+        for (number, call) in (first..).zip(calls) {
+            checked.push(self.check(number, call, guard, &mut step.failure).await);
+        }
         let mut rest = checked.as_slice();
         while let Some(next) = rest.first() {
             let together = rest.iter().take_while(|c| is_plain_read(c)).count().max(1);
@@ -108,7 +110,7 @@ impl Calls<'_> {
         step
     }
 
-    fn check<'c>(
+    async fn check<'c>(
         &self,
         number: u32,
         call: &'c ToolCall,
@@ -134,13 +136,23 @@ impl Calls<'_> {
         };
         match parse_arguments(call.arguments.as_str()) {
             Ok(arguments) => {
-                let judgement = tool.judge(&self.context, &arguments);
+                let judgement = self.judge(tool, &arguments).await;
                 Checked::Ready(Ready { number, call, tool: Arc::clone(tool), arguments, judgement, warning })
             }
             Err(why) => {
                 Checked::Wrong(number, call, format!("The arguments of {} {why}. Send the call again.", call.name))
             }
         }
+    }
+
+    /// What policy says. For what changes or runs something it may look at many files, away from the runtime's threads.
+    async fn judge(&self, tool: &Arc<dyn Tool>, arguments: &Value) -> Judgement {
+        if tool.spec().read_only {
+            return tool.judge(&self.context, arguments);
+        }
+        let (tool, context, arguments) = (Arc::clone(tool), self.context.clone(), arguments.clone());
+        let judged = tokio::task::spawn_blocking(move || tool.judge(&context, &arguments)).await;
+        judged.unwrap_or_else(|_| Judgement::Deny { reason: "the policy failed inside the daemon".into() })
     }
 
     fn unknown_tool(&self, name: &str) -> String {
@@ -173,7 +185,9 @@ impl Calls<'_> {
             elapsed_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
             message: self.ask.redactor.text(&message).to_string(),
         };
-        tracing::info!(tool = %call.name, ok = finished.ok, ms = finished.elapsed_ms, "tool call");
+        // A name that is no tool's is the model's text.
+        let known = self.agent.toolbox.get(&call.name).map_or("unknown", |tool| tool.spec().name.as_str());
+        tracing::info!(tool = known, ok = finished.ok, ms = finished.elapsed_ms, "tool call");
         self.ask.events.send(Event::ToolFinished(finished)).await;
         outcome
     }
