@@ -229,10 +229,8 @@ impl Daemon {
     /// # Errors
     /// `usage` with all faults.
     pub async fn reload(&self) -> Result<ReloadReport, Failure> {
-        let new = (self.reloader)().map_err(|faults| {
-            tracing::error!("reload refused, the old configuration stays");
-            Failure::new(ErrorKind::Usage, faults).hint("the old configuration stays in force")
-        })?;
+        let new = (self.reloader)()
+            .map_err(|faults| Failure::new(ErrorKind::Usage, faults).hint("the old configuration stays in force"))?;
         let diff = self.current().loaded.diff(&new);
         if let Some(log) = &self.log {
             log.apply(&new.config.log);

@@ -81,7 +81,7 @@ async fn greet(stream: &Stream, theirs: &Hello) -> Option<Spelling> {
     let ours = Hello::ours("agentd");
     outbox::write_all(stream, &ours.encode()).await.ok()?;
     if theirs.major != ours.major {
-        tracing::warn!(theirs = %theirs.build, major = theirs.major, "client of another protocol major");
+        tracing::warn!(major = theirs.major, "client of another protocol major");
     }
     Some(if ours.same_wire(theirs) { Spelling::Binary } else { Spelling::Json })
 }
@@ -137,7 +137,8 @@ impl Connection {
             match next {
                 Ok(Incoming::Request(message)) => self.start(message).await,
                 Ok(Incoming::Notification(request)) => self.start_silent(request),
-                Ok(Incoming::Ignored(failure)) => tracing::info!(why = %failure, "notification ignored"),
+                // Its message may quote the user's text.
+                Ok(Incoming::Ignored(failure)) => tracing::info!(kind = failure.kind.name(), "notification ignored"),
                 Ok(Incoming::Bad(Some(id), failure)) => self.reply(id, Body::Failed(failure)).await,
                 Ok(Incoming::Bad(None, failure)) => {
                     let _ = orphan.send(failure).await;
@@ -182,7 +183,7 @@ impl Connection {
     fn start_silent(&self, request: Request) {
         let slot = match self.permit(&request).and_then(|()| self.slot()) {
             Ok(slot) => slot,
-            Err(failure) => return tracing::info!(why = %failure, "notification refused"),
+            Err(failure) => return tracing::info!(kind = failure.kind.name(), "notification refused"),
         };
         let origin = self.origin(&RequestId::Text(String::new()), Events::unheard());
         let daemon = Arc::clone(&self.daemon);
