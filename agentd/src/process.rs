@@ -280,7 +280,10 @@ impl Running {
         let below = self.child.id().map(tree::below).unwrap_or_default();
         self.signal(Signal::KILL);
         below.iter().for_each(kill);
-        self.child.wait().await
+        match timeout(STOP_GRACE, self.child.wait()).await {
+            Ok(status) => status,
+            Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "it does not end, not even when killed")),
+        }
     }
 
     /// Our child is not reaped before `wait` has returned, so the pid is its own.
