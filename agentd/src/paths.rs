@@ -13,7 +13,7 @@ use std::{
 };
 
 use proto::endpoint::{Endpoint, Environment};
-use rustix::io::Errno;
+use rustix::{fs::OFlags, io::Errno};
 
 /// Mode of every directory that we make.
 const DIR_MODE: u32 = 0o700;
@@ -38,6 +38,21 @@ impl Environment for RealEnvironment {
     fn owns_dir(&self, path: &Path) -> bool {
         fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == self.uid())
     }
+}
+
+/// Opens a file that the user named, for reading, and says what it is. Never blocks: a FIFO under that name must not
+/// stop the daemon. With `follow` false a symlink is refused. Files of a project go through the jail instead.
+///
+/// # Errors
+/// As the system says; that it is no regular file is for the caller to judge.
+pub fn open_named(path: &Path, follow: bool) -> io::Result<(File, fs::Metadata)> {
+    let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    if !follow {
+        flags |= OFlags::NOFOLLOW;
+    }
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let meta = file.metadata()?;
+    Ok((file, meta))
 }
 
 /// Directory of the global AGENTS.md: that of the configuration file.

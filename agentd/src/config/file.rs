@@ -1,15 +1,14 @@
 //! Reads a configuration file: bounded, and only one that nobody else can write.
 
 use std::{
-    fs::File,
+    fs::Metadata,
     io::{self, Read},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
-use rustix::fs::OFlags;
-
 use super::fault::{Fault, Place};
+use crate::paths::open_named;
 
 /// Largest file of the user: a hundred times what all keys with comments need.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -33,18 +32,12 @@ impl Rules {
 
 /// The text of the file; `None` when it does not exist.
 pub(super) fn read(path: &Path, rules: Rules) -> Result<Option<String>, Fault> {
-    // Not blocking: a FIFO under this name must not stop the start.
-    let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
-    if !rules.follow {
-        flags |= OFlags::NOFOLLOW;
-    }
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let file = match File::options().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
+    let (file, meta) = match open_named(path, rules.follow) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(cannot_open(path, &error)),
     };
-    check(path, &file, rules)?;
+    check(path, &meta, rules)?;
     let mut bytes = Vec::new();
     io::copy(&mut file.take(rules.max + 1), &mut bytes)
         .map_err(|error| whole(path, format!("cannot be read: {error}"), "check the file and its disk"))?;
@@ -58,8 +51,7 @@ pub(super) fn read(path: &Path, rules: Rules) -> Result<Option<String>, Fault> {
     })
 }
 
-fn check(path: &Path, file: &File, rules: Rules) -> Result<(), Fault> {
-    let meta = file.metadata().map_err(|error| cannot_open(path, &error))?;
+fn check(path: &Path, meta: &Metadata, rules: Rules) -> Result<(), Fault> {
     if !meta.is_file() {
         let what = if meta.is_dir() { "a directory, not a file" } else { "not a regular file" };
         return Err(whole(path, what.to_owned(), "put a TOML file there or remove it"));

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::tools::Project;
+use crate::{paths::open_named, tools::Project};
 
 /// File name, as every agent of the field reads it.
 const NAME: &str = "AGENTS.md";
@@ -64,8 +64,7 @@ pub fn read_instructions(config_dir: Option<&Path>, project: Option<&Project>, c
 }
 
 fn regular_file(path: &Path) -> Option<File> {
-    let is_file = std::fs::metadata(path).is_ok_and(|meta| meta.is_file());
-    is_file.then(|| File::open(path).ok()).flatten()
+    open_named(path, true).ok().filter(|(_, meta)| meta.is_file()).map(|(file, _)| file)
 }
 
 /// The directories from the root to `cwd`, relative to the root, outermost first.

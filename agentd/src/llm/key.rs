@@ -4,16 +4,15 @@
 //! no header can carry. The key leaves this type only for the header, the redactor and the removal of echoes.
 
 use std::{
-    fs::OpenOptions,
     io::Read,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use proto::{ErrorKind, Failure};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{config::ProviderConfig, redact::MARKER};
+use crate::{config::ProviderConfig, paths::open_named, redact::MARKER};
 
 /// Longest key in bytes. Keys have about 40; signed tokens of gateways some thousand.
 const KEY_MAX: u64 = 16 << 10;
@@ -108,10 +107,7 @@ fn read_private(path: &Path) -> Result<String, Failure> {
         Failure::new(ErrorKind::Auth, format!("cannot read the key file {shown}: {error}"))
             .hint("correct provider.api_key_file (`agentctl config path` shows where), or create the file")
     };
-    // Non-blocking: a FIFO without a writer would hold the daemon for ever.
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
+    let (file, meta) = open_named(path, true).map_err(failed)?;
     if !meta.is_file() {
         return Err(failed(std::io::Error::other("not a regular file")));
     }
