@@ -133,38 +133,32 @@ fn failed_questions_push_no_good_conversation_out() {
     desk.close();
 }
 
-#[test]
-fn a_cancelled_turn_leaves_no_trace_in_the_history() {
+/// A turn of a client that gets the signal in the middle of its answer.
+fn ended_by(signal: Signal) -> tests::Output {
     let slow = Step::text("slow words").chunks(1, 50).when_contains("lost");
     let desk = strict(Scenario::new().step(slow));
     desk.answer(["one"]);
     let mut running = desk.ask(["-c", "lost"]).start();
     wait_until(DEADLINE, "the first words", || !running.stdout_so_far().is_empty());
-    running.signal(Signal::INT);
-    running.finish().expect_code(130);
+    running.signal(signal);
+    let output = running.finish();
     desk.provider.wait_for_outcome(Outcome::ClientGone, 1, DEADLINE);
     desk.answer(["-c", "three"]);
     let chats = desk.chats();
     assert_grows(&[chats[0].clone(), chats[2].clone()]);
     without_text(&chats[2..], "lost");
     desk.close();
+    output
+}
+
+#[test]
+fn a_cancelled_turn_leaves_no_trace_in_the_history() {
+    ended_by(Signal::INT).expect_code(130);
 }
 
 #[test]
 fn a_killed_client_cancels_its_turn_and_leaves_no_trace_in_the_history() {
-    let slow = Step::text("slow words").chunks(1, 50).when_contains("lost");
-    let desk = strict(Scenario::new().step(slow));
-    desk.answer(["one"]);
-    let mut running = desk.ask(["-c", "lost"]).start();
-    wait_until(DEADLINE, "the first words", || !running.stdout_so_far().is_empty());
-    running.signal(Signal::KILL);
-    running.finish();
-    desk.provider.wait_for_outcome(Outcome::ClientGone, 1, DEADLINE);
-    desk.answer(["-c", "three"]);
-    let chats = desk.chats();
-    assert_grows(&[chats[0].clone(), chats[2].clone()]);
-    without_text(&chats[2..], "lost");
-    desk.close();
+    ended_by(Signal::KILL);
 }
 
 #[test]

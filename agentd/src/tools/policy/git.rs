@@ -25,30 +25,20 @@ const DIFF_VALUED: &str = "since until after before author committer grep format
 const DIFF_JOINED: &str = "pretty decorate word-diff color find-renames find-copies abbrev ignore-submodules stat-width \
                            submodule relative dirstat";
 
+/// What shows commits.
+const HISTORY: Flags = Flags {
+    short: "pusiEFwbMCz",
+    short_valued: "nSGU",
+    long: DIFF,
+    long_valued: DIFF_VALUED,
+    joined: DIFF_JOINED,
+    digits: true,
+};
+
 /// A subcommand and its flags.
 const COMMANDS: [(&str, Flags); 9] = [
-    (
-        "log",
-        Flags {
-            short: "pusiEFwbMCz",
-            short_valued: "nSGU",
-            long: DIFF,
-            long_valued: DIFF_VALUED,
-            joined: DIFF_JOINED,
-            digits: true,
-        },
-    ),
-    (
-        "show",
-        Flags {
-            short: "pusiEFwbMCz",
-            short_valued: "nSGU",
-            long: DIFF,
-            long_valued: DIFF_VALUED,
-            joined: DIFF_JOINED,
-            digits: true,
-        },
-    ),
+    ("log", HISTORY),
+    ("show", HISTORY),
     (
         "diff",
         Flags {
