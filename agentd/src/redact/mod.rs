@@ -1,113 +1,128 @@
 //! The choke point before disk, log and wire.
 //!
 //! Owns the one type of text that may be stored, logged or sent: [`Redacted`]. Only a [`Redactor`] makes it, so the
-//! compiler shows every place where text leaves. Today the redactor knows the exact values that the daemon itself
-//! holds (the provider's key, credential-like environment variables); recognising secrets that nobody told it about
-//! is the pattern engine's work, which goes behind this same door.
+//! compiler shows every place where text leaves. Every door calls the same engine; there is no second list of
+//! patterns anywhere.
 //!
-//! Invariants: redacting twice equals redacting once; the marker reveals neither length nor any character.
+//! - [`known`]: exact values that the daemon itself holds, with their encoded forms.
+//! - [`kinds`]: the table of everything that is recognised without being told.
+//! - [`engine`]: one pass over the table's anchors, checks in bounded windows, split-invariant.
+//! - [`stream`]: the same over text that comes in pieces.
+//! - [`vault`]: numbered markers towards the model and the way back from them, in RAM only.
+//!
+//! Invariants: redacting twice equals redacting once; a marker reveals neither length nor any character; time is
+//! linear in the text; what is decided about a text does not depend on how it was cut into pieces.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+mod known;
+mod marker;
+mod stream;
+mod text;
+mod vault;
 
-use serde::{Serialize, Serializer};
+use std::{borrow::Cow, sync::Arc};
 
-/// What stands in place of a secret.
-pub const MARKER: &str = "[REDACTED]";
-/// Shorter values are words and numbers; replacing them would garble text without protecting anything.
-const SECRET_MIN: usize = 8;
-/// Environment variables whose names end like this hold credentials.
-const SECRET_NAMES: [&str; 8] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS", "PASSPHRASE", "AUTH"];
+pub use marker::{MARKER, has_marker};
+pub use stream::Stream;
+pub use text::Redacted;
+pub use vault::{Vault, WriteConflict};
 
-/// Text in which every known secret is replaced. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Redacted(Arc<str>);
+use known::Known;
 
-impl Redacted {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Text that the daemon itself wrote at compile time: it holds no user's secret.
-    pub fn from_static(text: &'static str) -> Self {
-        Self(text.into())
-    }
+/// A place in a text that must not leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// First byte.
+    pub start: usize,
+    /// Byte after the last.
+    pub end: usize,
+    /// Name of the kind, as `agentctl redact rules` lists it.
+    pub kind: Cow<'static, str>,
 }
 
-impl fmt::Debug for Redacted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
+/// What of the engine is the user's choice: `[redact]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Also e-mail addresses, phone numbers and the like.
+    pub personal: bool,
+    /// The user's own rules: name and pattern.
+    pub rules: Vec<(String, String)>,
+    /// Values that are never redacted.
+    pub allow: Vec<String>,
 }
 
-impl fmt::Display for Redacted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Redacted {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.as_str())
-    }
-}
-
-/// Replaces what it knows to be secret. Cheap to clone.
+/// Replaces what must not leave. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    secrets: Arc<[Box<str>]>,
+    known: Arc<Known>,
 }
 
-impl fmt::Debug for Redactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} values)", self.secrets.len())
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} values)", self.known.len())
     }
 }
 
 impl Redactor {
-    /// A redactor of these exact values; values under 8 bytes are ignored.
+    /// A redactor with the default settings that also knows these exact values; values under 8 bytes are ignored.
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let mut secrets: Vec<Box<str>> = values
-            .into_iter()
-            .filter(|value| value.len() >= SECRET_MIN && !MARKER.contains(value.as_str()))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .map(String::into_boxed_str)
-            .collect();
-        // Longest first, so that a value that contains another goes whole.
-        secrets.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        Self { secrets: secrets.into() }
+        Self::with(&Settings::default(), values)
+    }
+
+    /// A redactor with the user's settings.
+    pub fn with(_settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
+        Self { known: Arc::new(Known::new(values)) }
     }
 
     /// The values of credential-like variables of the daemon's environment.
     pub fn environment_secrets() -> Vec<String> {
-        std::env::vars_os()
-            .filter_map(|(name, value)| {
-                let name = name.to_str()?.to_ascii_uppercase();
-                let value = value.into_string().ok()?;
-                let secret = SECRET_NAMES.iter().any(|end| name.ends_with(end)) && !value.starts_with('/');
-                secret.then_some(value)
-            })
-            .collect()
+        known::environment_secrets(std::env::vars_os())
     }
 
-    /// The text without secrets, and how many were replaced.
-    pub fn text_counted(&self, text: &str) -> (Redacted, u32) {
-        let mut count = 0;
-        let mut out = std::borrow::Cow::Borrowed(text);
-        for secret in self.secrets.iter() {
-            let found = out.matches(&**secret).count();
-            if found > 0 {
-                count += u32::try_from(found).unwrap_or(u32::MAX);
-                out = out.replace(&**secret, MARKER).into();
-            }
-        }
-        (Redacted(out.as_ref().into()), count)
+    /// What would be replaced: sorted, not overlapping, on character boundaries.
+    pub fn find(&self, text: &str) -> Vec<Finding> {
+        self.known.find(text)
     }
 
-    /// The text without secrets.
+    /// The text with `[REDACTED]` in place of each secret.
     pub fn text(&self, text: &str) -> Redacted {
         self.text_counted(text).0
+    }
+
+    /// The same, and how many were replaced.
+    pub fn text_counted(&self, text: &str) -> (Redacted, u32) {
+        self.replace(text, |_| Cow::Borrowed(MARKER))
+    }
+
+    /// The text for the model: each secret becomes `[REDACTED:n]`, the same number for the same value of one vault.
+    pub fn numbered(&self, text: &str, vault: &Vault) -> (Redacted, u32) {
+        self.replace(text, |secret| vault.marker(secret).into())
+    }
+
+    /// Redacts text that comes in pieces.
+    pub fn stream(&self) -> Stream {
+        Stream::new(self.clone())
+    }
+
+    /// True when a text is mostly secrets: it is not worth keeping.
+    pub fn is_mostly_secret(&self, text: &str) -> bool {
+        let hidden: usize = self.find(text).iter().map(|found| found.end - found.start).sum();
+        hidden * 2 > text.trim().len()
+    }
+
+    fn replace<'m>(&self, text: &str, mut marker: impl FnMut(&str) -> Cow<'m, str>) -> (Redacted, u32) {
+        let found = self.find(text);
+        if found.is_empty() {
+            return (Redacted::made(text), 0);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for Finding { start, end, .. } in &found {
+            out.push_str(text.get(done..*start).unwrap_or_default());
+            out.push_str(&marker(text.get(*start..*end).unwrap_or_default()));
+            done = *end;
+        }
+        out.push_str(text.get(done..).unwrap_or_default());
+        (Redacted::made(&out), u32::try_from(found.len()).unwrap_or(u32::MAX))
     }
 }
 
@@ -124,9 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_of_two_overlapping_values_goes_whole() {
-        let redactor = Redactor::new(["abcdefgh".to_owned(), "abcdefgh-ijkl".to_owned()]);
-        assert_eq!(redactor.text("x abcdefgh-ijkl y").as_str(), "x [REDACTED] y");
+    fn two_secrets_can_be_told_apart_in_what_the_model_sees() {
+        let redactor = Redactor::new(["k-1234567890".to_owned(), "k-abcdefghij".to_owned()]);
+        let vault = Vault::default();
+        let (text, count) = redactor.numbered("k-1234567890 k-abcdefghij k-1234567890", &vault);
+        assert_eq!((text.as_str(), count), ("[REDACTED:1] [REDACTED:2] [REDACTED:1]", 3));
     }
 
     #[test]
