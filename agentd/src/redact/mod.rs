@@ -13,12 +13,16 @@
 //! Invariants: redacting twice equals redacting once; a marker reveals neither length nor any character; time is
 //! linear in the text; what is decided about a text does not depend on how it was cut into pieces.
 
+mod encoded;
 mod engine;
 mod known;
 mod marker;
+mod rules;
+mod scan;
 mod stream;
 mod text;
 mod vault;
+mod view;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -27,7 +31,9 @@ pub use stream::Stream;
 pub use text::Redacted;
 pub use vault::{Vault, WriteConflict};
 
-use known::Known;
+use rules::Rules;
+use scan::Scan;
+use view::View;
 
 /// A place in a text that must not leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +60,12 @@ pub struct Settings {
 /// Replaces what must not leave. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    known: Arc<Known>,
+    rules: Arc<Rules>,
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Redactor({} values)", self.known.len())
+        write!(f, "Redactor({} values)", self.rules.known.len())
     }
 }
 
@@ -70,8 +76,8 @@ impl Redactor {
     }
 
     /// A redactor with the user's settings.
-    pub fn with(_settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
-        Self { known: Arc::new(Known::new(values)) }
+    pub fn with(settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
+        Self { rules: Arc::new(Rules::new(settings, values)) }
     }
 
     /// The values of credential-like variables of the daemon's environment.
@@ -81,7 +87,16 @@ impl Redactor {
 
     /// What would be replaced: sorted, not overlapping, on character boundaries.
     pub fn find(&self, text: &str) -> Vec<Finding> {
-        self.known.find(text)
+        let view = View::of(text.as_bytes(), true);
+        let settled = Scan::default().advance(&self.rules, view.bytes(), true);
+        let spans = settled.spans.iter();
+        spans
+            .map(|span| Finding {
+                start: view.raw(span.start),
+                end: view.raw_end(span.end),
+                kind: self.rules.name(span.kind),
+            })
+            .collect()
     }
 
     /// The text with `[REDACTED]` in place of each secret.
@@ -101,7 +116,12 @@ impl Redactor {
 
     /// Redacts text that comes in pieces.
     pub fn stream(&self) -> Stream {
-        Stream::new(self.clone())
+        Stream::new(self.clone(), None)
+    }
+
+    /// The same with numbered markers.
+    pub fn numbered_stream(&self, vault: Arc<Vault>) -> Stream {
+        Stream::new(self.clone(), Some(vault))
     }
 
     /// True when a text is mostly secrets: it is not worth keeping.
