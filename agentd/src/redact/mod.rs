@@ -15,6 +15,7 @@
 
 mod known;
 mod marker;
+mod pattern;
 mod stream;
 mod text;
 mod vault;
