@@ -17,6 +17,7 @@ mod encoded;
 mod engine;
 mod known;
 mod marker;
+mod pattern;
 mod rules;
 mod scan;
 mod stream;
