@@ -32,7 +32,7 @@ mod wrapped;
 use std::{borrow::Cow, sync::Arc};
 
 pub use marker::{MARKER, has_marker};
-pub use stream::Stream;
+pub use stream::{Located, Stream};
 pub use text::Redacted;
 pub use vault::{Vault, WriteConflict};
 
