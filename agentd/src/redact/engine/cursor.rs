@@ -1,0 +1,99 @@
+//! How a check reads the text around an anchor.
+//!
+//! A check never touches the bytes themselves: it asks the cursor, and the cursor notes when it was asked for a byte
+//! that has not arrived yet. A decision made without such a question stays the same whatever comes later, which is
+//! what makes a stream give the same result as the whole text.
+
+use std::cell::Cell;
+
+use super::class::Class;
+
+/// Bytes after an anchor that a check may look at before it decides. Longer values are decided at the bound and then
+/// swallowed along their run, so this also bounds what a stream holds back.
+pub(in crate::redact) const LOOK_AHEAD: usize = 2048;
+/// Bytes before an anchor that a check may look at.
+pub(in crate::redact) const LOOK_BEHIND: usize = 128;
+
+/// The text as far as it has arrived.
+pub(in crate::redact) struct Cursor<'a> {
+    bytes: &'a [u8],
+    /// The text ends here: nothing more will arrive.
+    last: bool,
+    starved: Cell<bool>,
+}
+
+impl<'a> Cursor<'a> {
+    pub(in crate::redact) fn new(bytes: &'a [u8], last: bool) -> Self {
+        Self { bytes, last, starved: Cell::new(false) }
+    }
+
+    /// The byte at `at`; `None` behind the end.
+    #[inline]
+    pub(in crate::redact) fn at(&self, at: usize) -> Option<u8> {
+        let byte = self.bytes.get(at).copied();
+        if byte.is_none() && !self.last {
+            self.starved.set(true);
+        }
+        byte
+    }
+
+    /// The byte before `at`; `None` at the start of the text.
+    #[inline]
+    pub(in crate::redact) fn before(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at.checked_sub(1)?).copied()
+    }
+
+    /// End of the run of `class` that begins at `from`, at most `max` bytes on.
+    #[inline]
+    pub(in crate::redact) fn run(&self, from: usize, max: usize, class: Class) -> usize {
+        let mut at = from;
+        while at - from < max && self.at(at).is_some_and(|byte| class.has(byte)) {
+            at += 1;
+        }
+        at
+    }
+
+    /// Start of the run of `class` that ends at `to`, at most `max` bytes back.
+    #[inline]
+    pub(in crate::redact) fn run_back(&self, to: usize, max: usize, class: Class) -> usize {
+        let mut at = to;
+        while to - at < max && self.before(at).is_some_and(|byte| class.has(byte)) {
+            at -= 1;
+        }
+        at
+    }
+
+    /// True when `text` stands at `at`, exactly.
+    pub(in crate::redact) fn is(&self, at: usize, text: &str) -> bool {
+        text.bytes().enumerate().all(|(index, byte)| self.at(at + index) == Some(byte))
+    }
+
+    /// True when `lower` stands at `at` in any case; `lower` is in lower case.
+    pub(in crate::redact) fn is_any_case(&self, at: usize, lower: &str) -> bool {
+        lower
+            .bytes()
+            .enumerate()
+            .all(|(index, byte)| self.at(at + index).is_some_and(|b| b.to_ascii_lowercase() == byte))
+    }
+
+    /// The bytes of a range, as far as they are there. Ask [`Self::at`] or [`Self::run`] first: a range says nothing
+    /// about what is missing behind it.
+    pub(in crate::redact) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+        self.bytes.get(from.min(self.bytes.len())..to.min(self.bytes.len())).unwrap_or_default()
+    }
+
+    /// Bytes that have arrived.
+    pub(in crate::redact) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// True when nothing more will arrive.
+    pub(in crate::redact) fn is_last(&self) -> bool {
+        self.last
+    }
+
+    /// True when a byte was wanted that has not arrived, since the last call.
+    pub(in crate::redact) fn take_starved(&self) -> bool {
+        self.starved.replace(false)
+    }
+}
