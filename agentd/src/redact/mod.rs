@@ -24,6 +24,7 @@ mod rules;
 mod scan;
 mod shape;
 mod stream;
+mod structure;
 mod text;
 mod vault;
 mod view;

@@ -12,7 +12,7 @@ use super::{
     known::Known,
     near,
     pattern::Pattern,
-    shape,
+    shape, structure,
 };
 
 /// The table in the form that is searched. One for the whole process.
@@ -91,7 +91,7 @@ impl Builder {
     }
 }
 
-const CODED: &[&[Coded]] = &[];
+const CODED: &[&[Coded]] = &[structure::ARMOUR];
 
 /// What a redactor goes by.
 pub(super) struct Rules {

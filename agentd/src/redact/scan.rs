@@ -137,7 +137,7 @@ impl Scan {
 }
 
 /// The nearest start of a character at or before `at`.
-fn boundary(view: &[u8], at: usize) -> usize {
+pub(super) fn boundary(view: &[u8], at: usize) -> usize {
     let mut at = at.min(view.len());
     while at > 0 && view.get(at).is_some_and(|byte| byte & 0xc0 == 0x80) {
         at -= 1;

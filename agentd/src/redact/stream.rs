@@ -5,7 +5,12 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{MARKER, Redactor, Vault, engine::Span, scan::Scan, view::View};
+use super::{
+    MARKER, Redactor, Vault,
+    engine::Span,
+    scan::{Scan, boundary},
+    view::View,
+};
 
 /// Bytes of settled text kept as context for what comes next: checks look behind, no further than this.
 const CONTEXT: usize = 256;
@@ -123,7 +128,7 @@ impl Stream {
             out.push_str(text.get(self.done..until).unwrap_or_default());
             self.done = until;
         }
-        let cut = view.at_or_before(self.done).saturating_sub(CONTEXT);
+        let cut = boundary(view.bytes(), view.at_or_before(self.done).saturating_sub(CONTEXT));
         let raw = view.raw(cut);
         self.scan.forget(cut);
         self.done -= raw;
