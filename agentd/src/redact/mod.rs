@@ -13,6 +13,7 @@
 //! Invariants: redacting twice equals redacting once; a marker reveals neither length nor any character; time is
 //! linear in the text; what is decided about a text does not depend on how it was cut into pieces.
 
+pub mod kinds;
 mod known;
 mod marker;
 mod pattern;
