@@ -56,7 +56,7 @@ pub(super) const KINDS: &[Kind] = &[
     shape(
         "asana-token",
         "Asana token by its form",
-        &["1/[0-9]{13,17}:[0-9a-f]{32}", "2/[0-9]{13,17}/[0-9]{13,17}:[0-9a-f]{32}"],
+        &["1/1[0-9]{12,16}:[0-9a-f]{32}", "2/1[0-9]{12,16}/1[0-9]{12,16}:[0-9a-f]{32}"],
     ),
     near("trello-key", "Trello key", &["trello"], &[hex!(32), hex!(64), "ATTA[A-Za-z0-9]{60,}"]),
     shape("trello-token", "Trello token", &["ATTA[0-9a-f]{64}[0-9A-F]{8}", "ATTA[A-Za-z0-9]{60,}"]),
@@ -132,8 +132,7 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     shape("contentful-pat", "Contentful token", &["CFPAT-[A-Za-z0-9_-]{40,}"]),
     near("contentful-key", "Contentful delivery key", &["contentful"], &["[A-Za-z0-9=_-]{43}"]),
-    shape("sanity-token", "Sanity token", &["sk[A-Za-z0-9]{178}", "skAT[A-Za-z0-9]{60,}"]).random(),
-    near("sanity-near", "Sanity token beside the name", &["sanity"], &["sk[A-Za-z0-9]{79}", "sk[A-Za-z0-9]{178}"]),
+    near("sanity-token", "Sanity token", &["sanity"], &["sk[A-Za-z0-9]{79}", "sk[A-Za-z0-9]{178}"]),
     near(
         "storyblok-key",
         "Storyblok token",
@@ -147,7 +146,6 @@ pub(super) const KINDS: &[Kind] = &[
     near("squarespace-key", "Squarespace key", &["squarespace"], &[uuid!()]),
     shape("wix-key", "Wix key", &["IST\\.eyJ[A-Za-z0-9_-]{30,}\\.[A-Za-z0-9_-]{40,}\\.[A-Za-z0-9_-]{40,}"]),
     near("ghost-key", "Ghost admin key", &["ghost_"], &["[0-9a-f]{24}:[0-9a-f]{64}"]),
-    shape("ghost-shape", "Ghost admin key by its form", &["[0-9a-f]{24}:[0-9a-f]{64}"]).exact(),
     shape("readme-key", "ReadMe key", &["rdme_[a-z0-9]{60,}"]),
     shape("bannerbear-key", "Bannerbear key", &["bb_pr_[0-9a-f]{30}", "bb_ma_[0-9a-f]{30}"]),
     near("bannerbear-older", "Bannerbear key of the older form", &["bannerbear"], &["[A-Za-z0-9]{22}tt"]),

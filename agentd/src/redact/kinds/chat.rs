@@ -28,7 +28,7 @@ pub(super) const KINDS: &[Kind] = &[
         ],
     ),
     near("slack-secret", "Slack signing secret", &["slack"], &[hex!(32), alnum!(24)]),
-    shape("discord-bot", "Discord bot token", &["[MNO][A-Za-z0-9_-]{23}\\.[A-Za-z0-9_-]{6}\\.[A-Za-z0-9_-]{27}"]),
+    shape("discord-bot", "Discord bot token", super::discord::TOKENS),
     shape("discord-mfa", "Discord user token with second factor", &["mfa\\.[A-Za-z0-9_-]{80,}"]),
     shape(
         "discord-webhook",
@@ -200,7 +200,7 @@ pub(super) const KINDS: &[Kind] = &[
     shape("onesignal-shape", "OneSignal key by its prefix", &["os_v2_app_[a-z0-9]{60,}", "os_v2_org_[a-z0-9]{60,}"]),
     near("onesignal-key", "OneSignal key", &["onesignal"], &[uuid!(), alnum!(48)]),
     near("pushover-key", "Pushover key", &["pushover"], &[lower!(30)]),
-    shape("pushbullet-key", "Pushbullet token", &["o\\.[A-Za-z0-9]{32}"]).random().exact(),
+    near("pushbullet-key", "Pushbullet token", &["pushbullet"], &["o\\.[A-Za-z0-9]{32}"]),
     near(
         "facebook-key",
         "Facebook secret",

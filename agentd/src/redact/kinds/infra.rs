@@ -84,9 +84,8 @@ pub(super) const KINDS: &[Kind] = &[
         "uptimerobot-key",
         "UptimeRobot key",
         &["uptimerobot"],
-        &["[A-Za-z0-9]{8,9}-[0-9a-f]{24}", "m[0-9]{9}-[0-9a-f]{24}"],
+        &["[A-Za-z0-9]{8,9}-[0-9a-f]{24}", "m[0-9]{9}-[0-9a-f]{24}", "ur[0-9]{6,8}-[0-9a-f]{24}"],
     ),
-    shape("uptimerobot-shape", "UptimeRobot key by its form", &["ur[0-9]{6,8}-[0-9a-f]{24}"]),
     near("statuscake-key", "StatusCake key", &["statuscake"], &[alnum!(20), alnum!(30)]),
     shape("checkly-key", "Checkly key", &["cu_[0-9a-f]{32}"]).exact(),
     shape("cloudflare-ca", "Cloudflare origin CA key", &["v1\\.0-[0-9a-f]{24}-[0-9a-f]{100,}"]),
@@ -127,7 +126,6 @@ pub(super) const KINDS: &[Kind] = &[
         &["ngrok"],
         &["[0-9A-Za-z]{25,30}_[0-9A-Za-z]{20,22}", "ak_[A-Za-z0-9]{27}", "cr_[A-Za-z0-9]{27}"],
     ),
-    shape("ngrok-shape", "ngrok token by its form", &["2[A-Za-z0-9]{26}_[0-9][A-Za-z0-9]{20}"]).random().exact(),
     shape(
         "tailscale-key",
         "Tailscale key",
