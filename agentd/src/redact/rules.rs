@@ -34,7 +34,7 @@ pub(super) const KNOWN: u16 = u16::MAX;
 impl Table {
     fn build() -> Self {
         let mut table = Builder::default();
-        for coded in CODED.iter().copied().flatten() {
+        for coded in CODED.iter().copied().flatten().copied().flatten() {
             let kind = table.name(coded.id);
             for anchor in coded.anchors {
                 table.add(anchor, kind, coded.check);
@@ -91,7 +91,7 @@ impl Builder {
     }
 }
 
-const CODED: &[&[Coded]] = &[structure::ARMOUR];
+const CODED: &[&[&[Coded]]] = &[&structure::CODE];
 
 /// What a redactor goes by.
 pub(super) struct Rules {

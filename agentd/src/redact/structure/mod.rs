@@ -3,8 +3,20 @@
 //! Owns what no pattern of the table can say. Every check reads through the cursor, within its bounds.
 
 mod armour;
+mod jwt;
+mod url;
 
-pub(super) use armour::{CODE as ARMOUR, swallow};
+use super::engine::Coded;
+
+pub(super) use armour::swallow;
+
+/// All of them.
+pub(super) const CODE: [&[Coded]; 3] = [armour::CODE, jwt::CODE, url::CODE];
+
+/// True when digits and letters stand side by side, as in random text.
+fn mixed(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic)
+}
 
 #[cfg(test)]
 mod tests;

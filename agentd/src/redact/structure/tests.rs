@@ -46,3 +46,5 @@ pub(super) fn stays(text: &str) {
 }
 
 mod armour;
+mod jwt;
+mod url;
