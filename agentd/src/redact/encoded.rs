@@ -81,7 +81,7 @@ fn next_block(view: &[u8], from: usize) -> Option<usize> {
 /// Without branches, so that the compiler turns it into vector code.
 #[inline]
 fn is_code_block(block: &[u8; BLOCK]) -> bool {
-    block.iter().fold(0xff, |all, byte| all & code_mask(*byte)) != 0
+    u128::from_ne_bytes(block.map(code_mask)) == u128::MAX
 }
 
 /// All bits for a character of base64, either alphabet; hexadecimal is part of both.
