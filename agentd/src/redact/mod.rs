@@ -17,6 +17,7 @@ mod encoded;
 mod engine;
 pub mod kinds;
 mod known;
+mod label;
 mod marker;
 mod near;
 mod pattern;
@@ -33,7 +34,7 @@ mod wrapped;
 use std::{borrow::Cow, sync::Arc};
 
 pub use marker::{MARKER, has_marker};
-pub use stream::Stream;
+pub use stream::{Located, Stream};
 pub use text::Redacted;
 pub use vault::{Vault, WriteConflict};
 

@@ -10,7 +10,7 @@ use super::{
     engine::{Anchor, Anchors, Coded, Cursor, Found, Hit, Progress},
     kinds::{self, Kind, Rule},
     known::Known,
-    near,
+    label, near,
     pattern::Pattern,
     shape, structure,
 };
@@ -34,7 +34,7 @@ pub(super) const KNOWN: u16 = u16::MAX;
 impl Table {
     fn build() -> Self {
         let mut table = Builder::default();
-        for coded in CODED.iter().copied().flatten().copied().flatten() {
+        for coded in CODED.iter().copied().flatten() {
             let kind = table.name(coded.id);
             for anchor in coded.anchors {
                 table.add(anchor, kind, coded.check);
@@ -91,7 +91,7 @@ impl Builder {
     }
 }
 
-const CODED: &[&[&[Coded]]] = &[&structure::CODE];
+const CODED: &[&[Coded]] = &[structure::ARMOUR, structure::JWT, structure::URL, label::CODE];
 
 /// What a redactor goes by.
 pub(super) struct Rules {

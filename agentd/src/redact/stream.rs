@@ -32,12 +32,53 @@ pub struct Stream {
     done: usize,
     /// The value whose marker is due when it ends, as far as it came.
     value: Option<String>,
+    /// Offset of `text` in the whole.
+    offset: u64,
+    /// Findings that nobody has taken, when somebody wants them.
+    found: Option<Vec<Located>>,
     count: u32,
+}
+
+/// A finding in a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// First byte, from the start of the stream.
+    pub start: u64,
+    /// Byte after the last.
+    pub end: u64,
+    /// Name of the kind.
+    pub kind: Cow<'static, str>,
 }
 
 impl Stream {
     pub(super) fn new(redactor: Redactor, vault: Option<Arc<Vault>>) -> Self {
-        Self { redactor, vault, scan: Scan::default(), text: String::new(), done: 0, value: None, count: 0 }
+        Self {
+            redactor,
+            vault,
+            scan: Scan::default(),
+            text: String::new(),
+            done: 0,
+            value: None,
+            offset: 0,
+            found: None,
+            count: 0,
+        }
+    }
+
+    /// The same stream, which also says where it found what.
+    #[must_use]
+    pub fn locating(mut self) -> Self {
+        self.found = Some(Vec::new());
+        self
+    }
+
+    /// What was found since the last call and is whole, and the offset before which nothing more will be found.
+    pub fn located(&mut self) -> (Vec<Located>, u64) {
+        let settled = self.offset + self.done as u64;
+        let Some(found) = &mut self.found else { return (Vec::new(), settled) };
+        let open = found.split_off(found.len() - usize::from(self.value.is_some() && !found.is_empty()));
+        let until = open.first().map_or(settled, |finding| finding.start);
+        (std::mem::replace(found, open), until)
     }
 
     /// Takes the next piece and returns what is settled.
@@ -45,20 +86,18 @@ impl Stream {
         self.text.push_str(piece);
         let mut out = self.step(false);
         if self.text.len() - self.done > HELD_MAX {
-            out.push_str(&self.step(true));
-            self.scan = Scan::default();
-            self.text.clear();
-            self.done = 0;
+            out.push_str(&self.finish());
         }
         out
     }
 
-    /// The rest, when nothing more comes. The stream can be used again for another text.
+    /// The rest, when nothing more comes. What is pushed later is another text.
     pub fn finish(&mut self) -> String {
         let rest = self.step(true);
-        let fresh = Self::new(self.redactor.clone(), self.vault.take());
-        let count = std::mem::replace(self, fresh).count;
-        self.count = count;
+        self.scan = Scan::default();
+        self.offset += self.text.len() as u64;
+        self.text.clear();
+        self.done = 0;
         rest
     }
 
@@ -93,6 +132,7 @@ impl Stream {
         let raw = view.raw(cut).min(self.done);
         self.scan.forget(cut);
         self.done -= raw;
+        self.offset += raw as u64;
         self.text = text;
         self.text.drain(..raw);
         out
@@ -107,6 +147,13 @@ impl Stream {
             out.push_str(text.get(self.done..start).unwrap_or_default());
             self.value = Some(String::new());
             self.count = self.count.saturating_add(1);
+            if let Some(found) = &mut self.found {
+                let at = self.offset + start as u64;
+                found.push(Located { start: at, end: at, kind: self.redactor.rules.name(span.kind) });
+            }
+        }
+        if let Some(last) = self.found.as_mut().and_then(|found| found.last_mut()) {
+            last.end = last.end.max(self.offset + end as u64);
         }
         if let Some(value) = &mut self.value {
             let more = text.get(self.done.max(start)..end).unwrap_or_default();

@@ -6,12 +6,9 @@ mod armour;
 mod jwt;
 mod url;
 
-use super::engine::Coded;
-
-pub(super) use armour::swallow;
-
-/// All of them.
-pub(super) const CODE: [&[Coded]; 3] = [armour::CODE, jwt::CODE, url::CODE];
+pub(super) use armour::{CODE as ARMOUR, swallow};
+pub(super) use jwt::CODE as JWT;
+pub(super) use url::CODE as URL;
 
 /// True when digits and letters stand side by side, as in random text.
 fn mixed(value: &[u8]) -> bool {

@@ -46,7 +46,7 @@ fn what_stands_for_a_password_stays() {
         "ftp://USER:PASS@host",
         "a://b:c@d",
         "redis://:password@host",
-        "https://<user>:<password>@host",
+        "https://<user>:<...>@host",
         "mysql://${U}:${P}@h",
         "mysql://u:$DB_PASS@h",
         "postgres://{user}:{password}@{host}",
