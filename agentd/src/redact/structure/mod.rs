@@ -16,4 +16,4 @@ fn mixed(value: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::redact) mod tests;
