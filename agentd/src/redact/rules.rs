@@ -91,7 +91,7 @@ impl Builder {
     }
 }
 
-const CODED: &[&[Coded]] = &[structure::ARMOUR, label::CODE];
+const CODED: &[&[Coded]] = &[structure::ARMOUR, structure::JWT, structure::URL, label::CODE];
 
 /// What a redactor goes by.
 pub(super) struct Rules {

@@ -105,8 +105,9 @@ impl Scan {
         if last {
             return view.len();
         }
-        // Whatever its length now, the run at the end may grow.
-        encoded::run_at_end(view, self.runs)
+        // Whatever its length now, the run at the end may grow; its start is not to be guessed again from a later cut.
+        self.runs = encoded::run_at_end(view, self.runs);
+        self.runs
     }
 
     /// The user's rules and personal data, line by line.
