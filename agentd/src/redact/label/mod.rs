@@ -18,15 +18,16 @@ mod random;
 mod refuse;
 mod value;
 
-use super::engine::{Coded, Cursor, Found, Hit};
+use super::engine::{Class, Coded, Cursor, Found, Hit};
 use judge::Candidate;
 use name::{Glue, Kind, Word};
+use operator::{Link, Place};
 use value::Bounds;
 
 /// The kinds.
 pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-password", title: "Password behind its name", anchors: &["pass"], check: password },
-    Coded { id: "label-pwd", title: "Password behind a short name", anchors: &["pwd", "pswd", "pword", "psw"], check: pwd },
+    Coded { id: "label-pwd", title: "Password behind a short name", anchors: &["pwd", "pswd", "pword", "psk"], check: pwd },
     Coded { id: "label-pw", title: "Password behind pw", anchors: &["pw"], check: pw },
     Coded {
         id: "label-password-foreign",
@@ -39,9 +40,10 @@ pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-key", title: "Key behind its name", anchors: &["key"], check: key },
     Coded { id: "label-auth", title: "Credentials behind auth", anchors: &["auth"], check: auth },
     Coded { id: "label-credential", title: "Credential behind its name", anchors: &["cred"], check: credential },
-    Coded { id: "label-other", title: "Secret behind a rarer name", anchors: &["psk", "hmac", "jwt", "bearer", "signature", "webhook", "cookie", "sessid", "session", "connectionstring", "connstr"], check: other },
+    Coded { id: "label-other", title: "Secret behind a rarer name", anchors: &["hmac", "jwt", "bearer", "webhook", "cookie", "sessid", "session", "connectionstring", "connstr"], check: other },
+    Coded { id: "label-salt", title: "Salt or nonce behind its name", anchors: &["salt", "nonce"], check: salt },
     Coded { id: "label-pin", title: "PIN or one-time code behind its name", anchors: &["pin", "otp"], check: pin },
-    Coded { id: "label-phrase", title: "Seed phrase behind its name", anchors: &["mnemonic", "seed", "phrase"], check: phrase },
+    Coded { id: "label-phrase", title: "Seed phrase behind its name", anchors: &["mnemonic", "seed", "phrase", "recovery"], check: phrase },
 ];
 
 const PASS: Word = Word {
@@ -51,7 +53,7 @@ const PASS: Word = Word {
     refused: &["first", "second", "third", "last", "render", "single", "multi", "two", "one", "next", "each", "shader", "boarding", "low", "high", "band", "reset", "test", "tests", "final", "optimization", "forgot", "forgotten", "change", "show", "hide"],
 };
 const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&[]), refused: &["old"] };
-const PW: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]), refused: &[] };
+const PW: Word = Word { kind: Kind::Password, endings: &["="], glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]), refused: &[] };
 const FOREIGN: Word = Word { kind: Kind::Password, endings: &["", "a", "e", "\u{f1}a", "na"], glued: Glue::AllBut(&[]), refused: &[] };
 const SECRET: Word = Word { kind: Kind::Secret, endings: &["", "s"], glued: Glue::AllBut(&[]), refused: &["image", "pull", "tls", "kubernetes"] };
 const TOKEN: Word = Word {
@@ -69,6 +71,7 @@ const KEY: Word = Word {
 const AUTH: Word = Word { kind: Kind::Auth, endings: &["", "orization", "entication", "z", "n"], glued: Glue::AllBut(&[]), refused: &[] };
 const CREDENTIAL: Word = Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
 const OTHER: Word = Word { kind: Kind::Token, endings: &["", "id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
+const SALT: Word = Word { kind: Kind::Key, endings: &[""], glued: Glue::AllBut(&["an", "as", "ba", "co"]), refused: &["script", "style", "csp"] };
 const PIN: Word = Word { kind: Kind::Pin, endings: &["", "code"], glued: Glue::Nothing, refused: &["map", "gpio", "led"] };
 const PHRASE: Word = Word { kind: Kind::Phrase, endings: &["", "phrase", "words"], glued: Glue::Only(&["pass", "seed", "recovery", "mnemonic", "wallet"]), refused: &["random", "search", "key", "query"] };
 
@@ -112,6 +115,10 @@ fn other(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     labelled(cursor, hit, &OTHER)
 }
 
+fn salt(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    labelled(cursor, hit, &SALT)
+}
+
 fn pin(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     labelled(cursor, hit, &PIN)
 }
@@ -129,16 +136,24 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let flag = cursor.at(label.start) == Some(b'-') || before == Some(b'-');
     let bounds = match before {
         Some(b'?' | b'&') => Bounds::Query,
-        _ if line && place.tight => Bounds::Line,
+        _ if line && (place.tight || label.kind == Kind::Password && matches!(place.link, Link::Colon | Link::Assign)) => Bounds::Line,
         _ => Bounds::Code,
     };
+    let place = if flag && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
+    let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
     let value = value::read(cursor, place, bounds)?;
-    if place.link == operator::Link::Blank && !value.quoted && !line && !flag {
+    let fits = match place.link {
+        Link::Blank | Link::Call => label.end - label.start > 4 && (value.quoted || line || follows_login(cursor, label.start, hit.floor)),
+        Link::Argument => value.quoted && is_first_argument(cursor, label.start),
+        Link::Element => cursor.at(value.start) != Some(b'@') && !matches!(cursor.at(value.end), Some(b'<') if cursor.at(value.end + 1) != Some(b'/')),
+        _ => true,
+    };
+    if !fits {
         return None;
     }
     let candidate = Candidate {
         value: cursor.slice(value.start, value.end),
-        kind: label.kind,
+        kind,
         link: place.link,
         quoted: value.quoted,
         schemed: value.schemed,
@@ -147,6 +162,18 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         name: cursor.slice(label.start, label.end),
     };
     candidate.is_secret().then_some(Found { start: value.start, end: value.end, then: value.then })
+}
+
+/// `login NAME password …` on one line, as in netrc.
+fn follows_login(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
+    let behind = cursor.slice(start - 64.min(start - floor), start);
+    memchr::memmem::find(behind, b"login ").is_some()
+}
+
+/// True for the name in `put("name", …)`, false for one of many strings in a list.
+fn is_first_argument(cursor: &Cursor<'_>, start: usize) -> bool {
+    let quote = cursor.run_back(start, 4, Class::of("\"'`\\"));
+    matches!(cursor.before(cursor.run_back(quote, 4, Class::of(" "))), Some(b'(' | b'{' | b'[')) || cursor.before(quote) == Some(b' ') && cursor.before(quote - 1) == Some(b'"')
 }
 
 /// True when only blanks, `export` and the like stand before the name on its line.

@@ -32,12 +32,13 @@ const PLACEHOLDERS: &[&str] = &[
 
 /// How values begin that refer to a secret kept elsewhere, or that are no value.
 const REFERENCES: &[&str] = &[
-    "${", "$(", "$[", "{{", "#{", "%{", "@{", "<%", "[[", "%(", "vault:", "!vault", "enc(", "enc[", "env:", "env(", "op://", "ssm:",
+    "$[", "$(", "{{ ", "#{", "%{", "@{", "<%", "[[", "%(", "vault:", "!vault", "enc(", "enc[", "env:", "env(", "op://", "ssm:",
     "arn:", "sops:", "secret://", "vault://", "projects/", "file:", "file(", "ref+", "secretref:", "keyvault", "@microsoft",
     "azurekeyvault", "os.", "process.", "env.", "system.", "config.", "self.", "this.", "request.", "req.", "args.", "params.",
     "options.", "settings.", "http://", "https://", "./", "../", "~/", "$env:", "env!(", "option_env", "std::", "sha256-", "sha512-",
     "sha384-", "sha1-", "sha256:", "sha512:", "sha1:", "md5:", "var.", "local.", "module.", "data.", "secrets.", "github.", "inputs.",
     "!ref", "!sub", "!getatt", "fn::", "resolve:", "{resolve", "aws_", "/run/secrets", "/etc/", "/var/", "/home/", "/usr/", "/opt/", "/tmp/",
+    "mfkwewyh", "miibij", "mcowbqyd", "aaaac3nz", "aaaab3nz", "ssh-rsa", "ssh-ed25519", "ecdsa-", "*mut", "*const", "&mut", "0x",
     "\\x", "\\u", "\\d", "\\w", "\\s", "(?", "^", "[a-z", "[^", "[0-9", "application/", "text/", "urn:", "data:", "mailto:", "s3://", "gs://",
 ];
 
@@ -53,6 +54,7 @@ pub(super) fn always(value: &[u8], mix: &Mix) -> bool {
         || is_wrapped(value)
         || is_counting(&lower)
         || is_format(value)
+        || is_measure(value)
 }
 
 /// A path or an address without credentials.
@@ -109,6 +111,24 @@ fn is_counting(lower: &[u8]) -> bool {
 
 /// Format strings: `%s`, `{}`, `{name}`.
 fn is_format(value: &[u8]) -> bool {
-    contains(value, b"{}") || contains(value, b"%s") || contains(value, b"%d") || contains(value, b"${") || contains(value, b"{{")
-        || value.first() == Some(&b'{') && value.contains(&b'}')
+    contains(value, b"{}") || contains(value, b"%s") || contains(value, b"%d") || value.first() == Some(&b'{') && value.contains(&b'}')
+        || slot(value, b"${", b"}") || slot(value, b"{{", b"}}") || slot(value, b"#{", b"}") || slot(value, b"$(", b")")
+}
+
+/// A name between `open` and `close`: filled in later.
+fn slot(value: &[u8], open: &[u8], close: &[u8]) -> bool {
+    let Some(inside) = memchr::memmem::find(value, open).and_then(|at| value.get(at + open.len()..)) else { return false };
+    let name = inside.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.:- $'\"/".contains(byte)).count();
+    inside.get(name..).is_some_and(|rest| rest.starts_with(close)) || name == inside.len()
+}
+
+/// Versions, addresses, dates, object ids, numbers with a type.
+fn is_measure(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let Some(b'0'..=b'9') = value.first() else { return false };
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let joints = value.iter().filter(|byte| matches!(byte, b'.' | b'-' | b':' | b'_' | b'/' | b'+' | b'T' | b'Z')).count();
+    let number = value.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
+    (joints > 0 && digits + joints == value.len())
+        || matches!(value.get(number..), Some(b"u8" | b"u16" | b"u32" | b"u64" | b"usize" | b"i32" | b"i64" | b"u" | b"ul" | b"ms" | b"s" | b"px" | b"L"))
 }

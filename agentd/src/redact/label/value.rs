@@ -13,7 +13,7 @@ const BLANK: Class = Class::of(" \t");
 const SPACE: Class = Class::of(" \t\r\n");
 const WHITE: Class = Class::of(" \t\r\n\u{c}\u{0}");
 /// What ends a bare value in code and prose.
-const BARE_END: Class = WHITE.and(Class::of("\"'`,;)]}>&<|"));
+const BARE_END: Class = WHITE.and(Class::of("\"'`,;)]}><|"));
 /// What ends it in a query.
 const QUERY_END: Class = WHITE.and(Class::of("\"'`,;)]}>&<|#"));
 /// What ends it in a line of an environment file.
@@ -202,6 +202,15 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
     (at > start).then_some(Value { start, end: at, then, quoted: true, schemed, wrapped, below: false })
 }
 
+/// True for an ampersand that ends a value: before another pair of a query, another command, an entity.
+fn next_pair(cursor: &Cursor<'_>, at: usize) -> bool {
+    if cursor.is(at, "&amp;") || cursor.is(at, "&quot;") || cursor.is(at, "&lt;") || cursor.is(at, "&#") || cursor.is(at, "&&") {
+        return true;
+    }
+    let end = cursor.run(at + 1, 32, Class::of("A-Za-z0-9_.[]-"));
+    cursor.at(end) == Some(b'=')
+}
+
 fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option<Value> {
     let mut at = start;
     while at - start < WINDOW {
@@ -209,12 +218,14 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
             None => break,
             Some(byte) if stop.has(byte) => break,
             Some(b'\\') if cursor.at(at + 1).is_some_and(|byte| matches!(byte, b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'\n')) => break,
+            Some(b'&') if next_pair(cursor, at) => break,
             Some(0xe2) if at > start && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2026}")) => break,
             Some(_) => at += 1,
         }
     }
     let then = if at - start >= WINDOW { Then::Run(stop.and(Class::of("\\")).not()) } else { Then::Stop };
     let blanks = cursor.slice(start, at).iter().rev().take_while(|byte| BLANK.has(**byte)).count();
-    let end = at - blanks;
+    let closing = if stop == LINE_END { cursor.slice(start, at).iter().rev().take_while(|byte| matches!(byte, b';' | b',')).count() } else { 0 };
+    let end = at - blanks.max(closing);
     (end > start).then_some(Value { start, end, then, quoted: false, schemed, wrapped: false, below: false })
 }
