@@ -37,7 +37,7 @@ impl Candidate<'_> {
             return false;
         }
         match self.kind {
-            Kind::Password | Kind::Phrase => self.is_password(&mix),
+            Kind::Password => self.is_password(&mix),
             Kind::Pin => mix.digits == mix.len && (4..=10).contains(&mix.len) && mix.distinct > 1,
             Kind::Secret => self.is_weak_token(&mix) || self.is_token(&mix),
             Kind::Token => self.is_token(&mix),
@@ -50,7 +50,7 @@ impl Candidate<'_> {
     fn could_be(&self, mix: &Mix) -> bool {
         let plain = mix.digits == 0 && mix.symbols == 0;
         match self.kind {
-            Kind::Password | Kind::Phrase => self.quoted || !plain || mix.oddness() >= 30 || self.below_operator(),
+            Kind::Password => self.quoted || !plain || mix.oddness() >= 30 || self.below_operator(),
             Kind::Pin => mix.digits > 0,
             _ if mix.letters() == 0 => mix.digits >= 16 && self.quoted,
             _ => mix.len >= 6 && (!plain || mix.oddness() >= 30),
@@ -58,7 +58,7 @@ impl Candidate<'_> {
     }
 
     fn below_operator(&self) -> bool {
-        matches!(self.link, Link::Element) || self.kind == Kind::Phrase
+        matches!(self.link, Link::Element)
     }
 
     /// `password = "password1"` is a name, not a value.
@@ -69,14 +69,15 @@ impl Candidate<'_> {
 
     fn is_password(&self, mix: &Mix) -> bool {
         let value = self.value;
-        if mix.blanks > 0 || self.kind == Kind::Phrase {
+        if mix.blanks > 0 {
             return self.is_phrase(mix);
         }
         if refuse::is_path(value, mix) || (value.contains(&b'(') && !self.quoted && calls(value)) {
             return false;
         }
         match self.link {
-            Link::Prose | Link::Compare | Link::Blank | Link::Call | Link::Cell => return self.is_odd_word(mix),
+            Link::Prose | Link::Below if mix.letters() == 0 => return mix.digits == mix.len && mix.len >= 6 && self.name.len() > 4,
+            Link::Prose | Link::Below | Link::Compare | Link::Blank | Link::Call | Link::Cell => return self.is_odd_word(mix),
             Link::Colon if !self.quoted && mix.letters() == 0 => return mix.digits == mix.len && mix.len >= 5 && self.name.len() > 4,
             Link::Colon if !self.quoted => return self.is_odd_word(mix) || self.is_worded(mix),
             _ => {}
@@ -108,9 +109,6 @@ impl Candidate<'_> {
             return true;
         }
         let words = mix.blanks + 1;
-        if self.kind == Kind::Phrase {
-            return words >= 12 && mix.upper == 0 && mix.symbols == 0 && mix.digits == 0;
-        }
         self.quoted && words <= 3 && mix.digits > 0 && mix.symbols > 0 && mix.oddness() >= 20 && !self.value.contains(&b'=')
     }
 
@@ -149,7 +147,7 @@ impl Candidate<'_> {
     /// For places where words are the rule.
     fn is_odd_word(&self, mix: &Mix) -> bool {
         let hard = hard_symbols(self.value.strip_suffix(b"!").unwrap_or(self.value));
-        mix.len >= 5
+        mix.len >= 4
             && !is_expression(self.value)
             && !refuse::is_identifier(self.value, mix)
             && !(refers(self.value) && !self.quoted)
@@ -182,7 +180,7 @@ impl Candidate<'_> {
         if spread > 0 && (!self.quoted || spread * 8 > mix.len || value.contains(&b'(')) {
             return false;
         }
-        if matches!(self.link, Link::Compare | Link::Prose | Link::Blank | Link::Argument | Link::Cell | Link::Call) && (mix.len < 12 || mix.digits == 0) {
+        if matches!(self.link, Link::Below | Link::Compare | Link::Prose | Link::Blank | Link::Argument | Link::Cell | Link::Call) && (mix.len < 12 || mix.digits == 0) {
             return false;
         }
         if mix.digits == 0 && !self.quoted && !self.tight && (mix.len < 20 || mix.oddness() < 60) {
@@ -226,7 +224,8 @@ fn is_expression(value: &[u8]) -> bool {
     let name = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'?' | b'-' | b'>' | b'$' | b'&' | b'*')).count();
     let (name, rest) = value.split_at(name);
     let wordy = Mix::of(name).oddness() < 45;
-    (matches!(rest.first(), Some(b'(' | b'[' | b'{' | b'<')) && wordy)
+    (matches!(rest.first(), Some(b'(' | b'[' | b'<')) && wordy)
+        || (rest.first() == Some(&b'{') && wordy && name.len() != 1)
         || memchr::memmem::find(value, b"::").is_some()
         || memchr::memmem::find(value, b"->").is_some()
         || (rest.is_empty() && wordy && dotted(name))

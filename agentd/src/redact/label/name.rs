@@ -12,8 +12,6 @@ pub(super) enum Kind {
     Password,
     /// Between password and token: random, or at least not a word.
     Secret,
-    /// Several words.
-    Phrase,
     /// Digits.
     Pin,
     /// Made by a machine: random.

@@ -3,7 +3,7 @@
 //! Owns the way from the end of a name to the start of the value: closing quotes in any escaping, type annotations,
 //! operators of many languages, name/value pairs. It says how they are joined and judges nothing.
 
-use super::super::engine::{Class, Cursor};
+use super::super::engine::{Class, Cursor, DIGIT};
 
 /// How a value is joined to its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Link {
     Element,
     /// The next cell of a table.
     Cell,
-    /// A field named `value` below or beside it; nothing else counts.
+    /// On the next line, alone.
     Below,
     /// Only a blank.
     Blank,
@@ -63,7 +63,7 @@ pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option
     match link {
         Link::Colon | Link::Assign => Some(annotated(cursor, place)),
         Link::Argument => Some(pair(cursor, place)),
-        Link::Below => Some(pair(cursor, place)).filter(|found| found.link == Link::Assign),
+        Link::Below => Some(pair(cursor, place)),
         _ => Some(place),
     }
 }
@@ -121,6 +121,8 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
         b'!' if next(1) == Some(b'=') => Some((Link::Compare, cursor.run(at, 3, Class::of("!=")))),
         b'<' if next(1) == Some(b'-') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b'>') => Some((Link::Assign, at + 2)),
+        b'-' if next(1) == Some(b' ') => Some((Link::Prose, at + 2)),
+        0xef if cursor.is(at, "\u{ff1a}") || cursor.is(at, "\u{ff1d}") => Some((Link::Colon, at + 3)),
         b',' if quoted => Some((Link::Argument, at + 1)),
         b'>' if opened || quoted && cursor.before(at) != Some(b'*') => Some((Link::Element, at + 1)),
         b'(' if !quoted && matches!(next(1), Some(b'"' | b'\'')) => Some((Link::Call, at + 1)),
@@ -183,6 +185,10 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
             }
             return Some(Place { link: Link::Prose, at: after, ..place });
         }
+    }
+    if cursor.run(at, 2, DIGIT) == at + 1 && cursor.at(at + 1) == Some(b' ') {
+        // The number says how the value is stored.
+        return Some(Place { at: at + 2, ..place });
     }
     if quoted && cursor.is_any_case(at, "value") {
         return Some(pair(cursor, place));

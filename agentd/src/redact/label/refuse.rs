@@ -52,6 +52,7 @@ pub(super) fn always(value: &[u8], mix: &Mix) -> bool {
         || PLACEHOLDERS.iter().any(|part| contains(&lower, part.as_bytes()))
         || is_variable(value)
         || is_wrapped(value)
+        || is_constant(value)
         || is_counting(&lower)
         || is_format(value)
         || is_measure(value)
@@ -97,6 +98,14 @@ fn is_variable(value: &[u8]) -> bool {
         [b'%', rest @ .., b'%'] | [b'@', rest @ .., b'@'] | [b'_', b'_', rest @ .., b'_', b'_'] => name(rest),
         _ => false,
     }
+}
+
+/// `UPPER_CASE_NAME`: a constant or a variable of the environment.
+fn is_constant(value: &[u8]) -> bool {
+    value.contains(&b'_')
+        && value.first().is_some_and(u8::is_ascii_uppercase)
+        && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && value.split(|byte| *byte == b'_').filter(|part| part.len() > 1 && part.iter().all(u8::is_ascii_uppercase)).count() > 1
 }
 
 /// `<…>`, `[…]`, `{…}`: a slot to fill.

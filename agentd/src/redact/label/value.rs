@@ -56,7 +56,7 @@ struct Quote {
 /// Reads the value at a place.
 pub(super) fn read(cursor: &Cursor<'_>, place: Place, bounds: Bounds) -> Option<Value> {
     let (at, below) = below(cursor, place);
-    let (at, wrapped) = wrapper(cursor, at);
+    let (at, wrapped) = wrapper(cursor, fallback(cursor, tagged(cursor, at), place.link));
     let opened = prefix(cursor, at).and_then(|at| Some((at, quote(cursor, at)?)));
     let Some((open, quote)) = opened else {
         let (start, schemed) = scheme(cursor, at);
@@ -92,6 +92,7 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
         at += 1;
     }
     match (cursor.at(at), place.link) {
+        (Some(b'\n' | b'\r'), Link::Below) => (cursor.run(at, 4, SPACE), true),
         (Some(b'\n' | b'\r'), Link::Assign | Link::Colon | Link::Element | Link::Argument) => {
             let next = cursor.run(at, 64, SPACE);
             let indented = cursor.before(next).is_some_and(|byte| BLANK.has(byte));
@@ -101,11 +102,38 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
     }
 }
 
+/// Behind a tag or an anchor of YAML: `!!str value`, `&name value`.
+fn tagged(cursor: &Cursor<'_>, at: usize) -> usize {
+    if !matches!(cursor.at(at), Some(b'!' | b'&')) {
+        return at;
+    }
+    let end = cursor.run(at, 24, Class::of("A-Za-z!&_"));
+    if cursor.at(end) == Some(b' ') && end > at + 1 { cursor.run(end, 4, BLANK) } else { at }
+}
+
+/// The text that stands in when a variable is not set: `env.X || "…"`, `get("X") or "…"`.
+fn fallback(cursor: &Cursor<'_>, at: usize, link: Link) -> usize {
+    if !matches!(link, Link::Assign | Link::Colon) || !cursor.at(at).is_some_and(|byte| byte.is_ascii_alphabetic()) {
+        return at;
+    }
+    let end = cursor.run(at, 64, Class::of("A-Za-z0-9_.$?()[]\"'"));
+    ["|| ", "?? ", "or ", "?: "]
+        .iter()
+        .find(|word| cursor.at(end) == Some(b' ') && cursor.is(end + 1, word))
+        .map(|word| end + 1 + word.len())
+        .filter(|at| matches!(cursor.at(*at), Some(b'"' | b'\'' | b'`')))
+        .unwrap_or(at)
+}
+
 /// Brackets and calls around a quoted value: `["…"]`, `new Secret("…")`, `Some("…")`.
 fn wrapper(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
     let mut end = at;
     if cursor.is(end, "new ") {
         end += 4;
+    }
+    if cursor.is(end, "ConvertTo-SecureString ") {
+        let quote = cursor.run(end, 32, Class::of("A-Za-z- "));
+        return if matches!(cursor.at(quote), Some(b'"' | b'\'')) { (quote, false) } else { (at, false) };
     }
     end = cursor.run(end, 40, Class::of("A-Za-z0-9_.:!&"));
     if !matches!(cursor.at(end), Some(b'(' | b'[')) {
