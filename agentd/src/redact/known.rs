@@ -32,6 +32,24 @@ impl Known {
         self.secrets.len()
     }
 
+    /// Where values stand from `from` on: start and end, sorted, not overlapping.
+    pub(super) fn matches(&self, view: &[u8], from: usize) -> Vec<(usize, usize)> {
+        let text = String::from_utf8_lossy(view.get(from..).unwrap_or_default());
+        self.find(&text).iter().map(|f| (from + f.start, from + f.end)).collect()
+    }
+
+    /// The first byte at or after `from` where a value may begin that has not wholly arrived.
+    pub(super) fn undecided(&self, view: &[u8], from: usize) -> usize {
+        let longest = self.secrets.iter().map(|value| value.len()).max().unwrap_or_default();
+        let first = from.max(view.len().saturating_sub(longest));
+        (first..view.len())
+            .find(|at| {
+                let tail = view.get(*at..).unwrap_or_default();
+                self.secrets.iter().any(|value| value.len() > tail.len() && value.as_bytes().starts_with(tail))
+            })
+            .unwrap_or(view.len())
+    }
+
     pub(super) fn find(&self, text: &str) -> Vec<Finding> {
         let mut found: Vec<Finding> = Vec::new();
         for secret in &self.secrets {

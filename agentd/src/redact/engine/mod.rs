@@ -3,13 +3,28 @@
 //! A check sees the text through a [`Cursor`] only and decides within bounds. The anchors are found by one
 //! Aho-Corasick automaton over all kinds, so the cost of a clean text does not grow with the number of kinds.
 
-#![allow(dead_code, reason = "the scan loop that calls this comes with the next commits")]
-
+mod anchors;
 mod class;
 mod cursor;
 
+use super::structure::swallow;
+
+pub(super) use anchors::{Anchor, Anchors, Judge, Progress};
 pub(super) use class::{Class, DIGIT, TOKEN, WORD};
 pub(super) use cursor::{Cursor, LOOK_AHEAD, LOOK_BEHIND};
+
+/// A finding of one part of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    /// First byte.
+    pub(super) start: usize,
+    /// Byte after the last.
+    pub(super) end: usize,
+    /// Number of the kind.
+    pub(super) kind: u16,
+    /// It goes on with a finding that was reported before.
+    pub(super) continued: bool,
+}
 
 /// An anchor in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +56,7 @@ pub(super) enum Then {
     Stop,
     /// It takes the rest of this run.
     Run(Class),
-    /// It is a key in armour whose body goes on: see `pem`.
+    /// It is a key in armour whose body goes on: see [`swallow`].
     Armour,
 }
 
@@ -59,4 +74,19 @@ pub(super) struct Coded {
     pub(super) anchors: &'static [&'static str],
     /// What decides there.
     pub(super) check: Check,
+}
+
+/// Where what follows a finding ends, and how it goes on if the text so far does not say.
+fn follow(cursor: &Cursor<'_>, from: usize, then: Then) -> (usize, Option<Then>) {
+    match then {
+        Then::Stop => (from, None),
+        Then::Run(class) => {
+            let end = cursor.run(from, usize::MAX, class);
+            (end, cursor.take_starved().then_some(then))
+        }
+        Then::Armour => {
+            let body = swallow(cursor, from);
+            (body.end, (!body.done).then_some(then))
+        }
+    }
 }

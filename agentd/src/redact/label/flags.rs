@@ -52,8 +52,26 @@ const COMMANDS: &[Command] = &[
 
 /// The commands' names, as anchors.
 pub(super) const NAMES: &[&str] = &[
-    "sshpass", "mysql", "mariadb", " login", "mongo", "redis-cli", "ldapsearch", "ldapadd", "ldapmodify", "ldappasswd",
-    "sqlcmd", "smbclient", "ipmitool", "mosquitto_", "7z ", "zip ", "unzip ", "curl", "wget", "http ",
+    "sshpass",
+    "mysql",
+    "mariadb",
+    " login",
+    "mongo",
+    "redis-cli",
+    "ldapsearch",
+    "ldapadd",
+    "ldapmodify",
+    "ldappasswd",
+    "sqlcmd",
+    "smbclient",
+    "ipmitool",
+    "mosquitto_",
+    "7z ",
+    "zip ",
+    "unzip ",
+    "curl",
+    "wget",
+    "http ",
 ];
 
 /// A password in an option of one of the commands.
@@ -89,7 +107,8 @@ fn option(cursor: &Cursor<'_>, hit: Hit, at: usize) -> Option<Found> {
         // In a list of arguments quotes, a comma and quotes stand where a line has a blank.
         let next = cursor.run(end, 6, Class::of(" \t\"',="));
         let quote = matches!(cursor.at(end), Some(b'\'' | b'"'));
-        let start = if command.glued && (next == end || quote && cursor.at(end + 1) != Some(b',')) { end } else { next };
+        let start =
+            if command.glued && (next == end || quote && cursor.at(end + 1) != Some(b',')) { end } else { next };
         if command.glued == (start > end) || (!command.glued && next == end) {
             return None;
         }
@@ -124,8 +143,16 @@ fn after_colon(cursor: &Cursor<'_>, found: Found) -> Option<Found> {
 /// Judges an argument at a place that only a password has.
 fn accept(cursor: &Cursor<'_>, found: Found, kind: Kind) -> Option<Found> {
     let value = cursor.slice(found.start, found.end);
-    let candidate =
-        Candidate { value, kind, link: Link::Assign, quoted: true, schemed: false, wrapped: false, tight: true, name: b"password" };
+    let candidate = Candidate {
+        value,
+        kind,
+        link: Link::Assign,
+        quoted: true,
+        schemed: false,
+        wrapped: false,
+        tight: true,
+        name: b"password",
+    };
     candidate.is_secret().then_some(found)
 }
 
@@ -140,7 +167,10 @@ pub(super) fn htpasswd(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
             batch |= flags.contains(&b'b');
             words -= usize::from(flags.contains(&b'n') && words > 1);
         } else if words == 0 {
-            return batch.then(|| argument(cursor, at)).flatten().and_then(|found| accept(cursor, found, Kind::Password));
+            return batch
+                .then(|| argument(cursor, at))
+                .flatten()
+                .and_then(|found| accept(cursor, found, Kind::Password));
         } else {
             words -= 1;
         }
@@ -169,7 +199,16 @@ pub(super) fn net_use(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `echo PASSWORD | command that reads a password`.
 pub(super) fn echo(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    const READERS: &[&str] = &["--password-stdin", "chpasswd", "passwd --stdin", "sudo -S", "--with-token", "--passphrase-fd", "gh auth", "-s | "];
+    const READERS: &[&str] = &[
+        "--password-stdin",
+        "chpasswd",
+        "passwd --stdin",
+        "sudo -S",
+        "--with-token",
+        "--passphrase-fd",
+        "gh auth",
+        "-s | ",
+    ];
     let mut at = cursor.run(hit.end, 8, BLANK);
     while cursor.at(at) == Some(b'-') || cursor.is(at, "'%s'") || cursor.is(at, "\"%s\"") || cursor.is(at, "'%s\\n'") {
         at = cursor.run(cursor.run(at, 8, BLANK.not()), 8, BLANK);

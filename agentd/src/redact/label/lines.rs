@@ -33,7 +33,11 @@ pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let end = cursor.run(start, 200, Class::of(" \t\r\n\"'`").not());
     let value = cursor.slice(start, end);
     let whole = matches!(cursor.at(end), None | Some(b'\n' | b'\r' | b'"' | b'\'' | b'`' | b' '));
-    (whole && value.len() >= 4 && !value.starts_with(b"[REDACTED") && !value.starts_with(b"$")).then_some(Found { start, end, then: Then::Stop })
+    (whole && value.len() >= 4 && !value.starts_with(b"[REDACTED") && !value.starts_with(b"$")).then_some(Found {
+        start,
+        end,
+        then: Then::Stop,
+    })
 }
 
 /// Values of a cookie header, from the first that looks like a session to the last.
@@ -63,7 +67,8 @@ pub(super) fn cookies(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn is_session(name: &[u8], value: &[u8]) -> bool {
-    const PLAIN: &[&str] = &["_ga", "_gid", "path", "domain", "expires", "max-age", "samesite", "lang", "locale", "theme"];
+    const PLAIN: &[&str] =
+        &["_ga", "_gid", "path", "domain", "expires", "max-age", "samesite", "lang", "locale", "theme"];
     let mix = Mix::of(value);
     !PLAIN.iter().any(|plain| name.len() >= plain.len() && name[..plain.len()].eq_ignore_ascii_case(plain.as_bytes()))
         && value.len() >= 10
@@ -103,7 +108,10 @@ pub(super) fn recovery_codes(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 fn is_code(word: &[u8]) -> bool {
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-    (6..=40).contains(&word.len()) && digits > 1 && word.iter().filter(|byte| **byte == b'-').count() < 6 && !word.starts_with(b"-")
+    (6..=40).contains(&word.len())
+        && digits > 1
+        && word.iter().filter(|byte| **byte == b'-').count() < 6
+        && !word.starts_with(b"-")
         && !(word.len() == 10 && word.get(4) == Some(&b'-') && word.get(7) == Some(&b'-'))
 }
 
@@ -125,5 +133,9 @@ pub(super) fn seed_words(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         }
     }
     let whole = !cursor.at(end).is_some_and(|byte| byte.is_ascii_alphanumeric());
-    (words >= 12 && words % 3 == 0 && whole && !LINE.has(cursor.at(start)?)).then_some(Found { start, end, then: Then::Stop })
+    (words >= 12 && words % 3 == 0 && whole && !LINE.has(cursor.at(start)?)).then_some(Found {
+        start,
+        end,
+        then: Then::Stop,
+    })
 }

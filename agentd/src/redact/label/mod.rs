@@ -30,12 +30,30 @@ use value::Bounds;
 /// The kinds.
 pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-password", title: "Password behind its name", anchors: &["pass"], check: password },
-    Coded { id: "label-pwd", title: "Password behind a short name", anchors: &["pwd", "pswd", "pword", "psk", "securestring"], check: pwd },
+    Coded {
+        id: "label-pwd",
+        title: "Password behind a short name",
+        anchors: &["pwd", "pswd", "pword", "psk", "securestring"],
+        check: pwd,
+    },
     Coded { id: "label-pw", title: "Password behind pw", anchors: &["pw"], check: pw },
     Coded {
         id: "label-password-foreign",
         title: "Password behind its name in another language",
-        anchors: &["contrase\u{f1}a", "contrasena", "senha", "parol", "kennwort", "wachtwoord", "has\u{142}o", "\u{430}\u{440}\u{43e}\u{43b}\u{44c}", "\u{5bc6}\u{7801}", "\u{5bc6}\u{78bc}", "\u{be44}\u{bc00}\u{bc88}\u{d638}", "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}"],
+        anchors: &[
+            "contrase\u{f1}a",
+            "contrasena",
+            "senha",
+            "parol",
+            "kennwort",
+            "wachtwoord",
+            "has\u{142}o",
+            "\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+            "\u{5bc6}\u{7801}",
+            "\u{5bc6}\u{78bc}",
+            "\u{be44}\u{bc00}\u{bc88}\u{d638}",
+            "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
+        ],
         check: foreign,
     },
     Coded { id: "label-secret", title: "Secret behind its name", anchors: &["secret"], check: secret },
@@ -43,57 +61,321 @@ pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-key", title: "Key behind its name", anchors: &["key"], check: key },
     Coded { id: "label-auth", title: "Credentials behind auth", anchors: &["auth"], check: auth },
     Coded { id: "label-credential", title: "Credential behind its name", anchors: &["cred"], check: credential },
-    Coded { id: "label-other", title: "Secret behind a rarer name", anchors: &["hmac", "jwt", "webhook", "sessid", "session", "_pat", "-pat", "connectionstring", "connstr"], check: other },
+    Coded {
+        id: "label-other",
+        title: "Secret behind a rarer name",
+        anchors: &["hmac", "jwt", "webhook", "sessid", "session", "_pat", "-pat", "connectionstring", "connstr"],
+        check: other,
+    },
     Coded { id: "label-salt", title: "Salt or nonce behind its name", anchors: &["salt", "nonce"], check: salt },
-    Coded { id: "label-pin", title: "PIN or one-time code behind its name", anchors: &["pin", "otp", "verification code", "one-time code", "security code"], check: pin },
+    Coded {
+        id: "label-pin",
+        title: "PIN or one-time code behind its name",
+        anchors: &["pin", "otp", "verification code", "one-time code", "security code"],
+        check: pin,
+    },
     Coded { id: "bearer-token", title: "Bearer token", anchors: &["bearer"], check: bearer },
-    Coded { id: "basic-auth-call", title: "Name and password of a call", anchors: &["login(", "connect("], check: login_call },
-    Coded { id: "command-password", title: "Password in a command's option", anchors: flags::NAMES, check: flags::command },
-    Coded { id: "htpasswd-password", title: "Password given to htpasswd", anchors: &["htpasswd "], check: flags::htpasswd },
+    Coded {
+        id: "basic-auth-call",
+        title: "Name and password of a call",
+        anchors: &["login(", "connect("],
+        check: login_call,
+    },
+    Coded {
+        id: "command-password",
+        title: "Password in a command's option",
+        anchors: flags::NAMES,
+        check: flags::command,
+    },
+    Coded {
+        id: "htpasswd-password",
+        title: "Password given to htpasswd",
+        anchors: &["htpasswd "],
+        check: flags::htpasswd,
+    },
     Coded { id: "net-use-password", title: "Password given to net use", anchors: &["net use "], check: flags::net_use },
-    Coded { id: "piped-password", title: "Password piped into a command", anchors: &["echo ", "printf "], check: flags::echo },
-    Coded { id: "pass-source", title: "Password given as pass:", anchors: &["-pass pass:", "-passin pass:", "-passout pass:"], check: flags::pass_source },
-    Coded { id: "sql-password", title: "Password of a database user", anchors: &["identified"], check: flags::identified },
+    Coded {
+        id: "piped-password",
+        title: "Password piped into a command",
+        anchors: &["echo ", "printf "],
+        check: flags::echo,
+    },
+    Coded {
+        id: "pass-source",
+        title: "Password given as pass:",
+        anchors: &["-pass pass:", "-passin pass:", "-passout pass:"],
+        check: flags::pass_source,
+    },
+    Coded {
+        id: "sql-password",
+        title: "Password of a database user",
+        anchors: &["identified"],
+        check: flags::identified,
+    },
     Coded {
         id: "stored-password-hash",
         title: "Stored password hash",
-        anchors: &["$6$", "$5$", "$1$", "$2y$", "$2b$", "$2a$", "$y$", "$7$", "$apr1$", "$argon2", "{ssha", "{sha}", "pbkdf2_sha", "$pbkdf2-"],
+        anchors: &[
+            "$6$",
+            "$5$",
+            "$1$",
+            "$2y$",
+            "$2b$",
+            "$2a$",
+            "$y$",
+            "$7$",
+            "$apr1$",
+            "$argon2",
+            "{ssha",
+            "{sha}",
+            "pbkdf2_sha",
+            "$pbkdf2-",
+        ],
         check: lines::stored_hash,
     },
-    Coded { id: "pgpass-password", title: "Password in a line of .pgpass", anchors: &[":5432:", ":5433:", ":6432:", "*:*:"], check: lines::pgpass },
+    Coded {
+        id: "pgpass-password",
+        title: "Password in a line of .pgpass",
+        anchors: &[":5432:", ":5433:", ":6432:", "*:*:"],
+        check: lines::pgpass,
+    },
     Coded { id: "session-cookie", title: "Session in a cookie header", anchors: &["cookie"], check: lines::cookies },
-    Coded { id: "request-signature", title: "Signature of an address or a request", anchors: &["sig=", "signature="], check: lines::signature },
-    Coded { id: "recovery-codes", title: "Recovery codes", anchors: &["recovery code", "backup code", "recovery_code", "backup_code", "recoverycode", "backupcode", "scratch code"], check: lines::recovery_codes },
-    Coded { id: "seed-phrase", title: "Seed phrase", anchors: &["mnemonic", "seed phrase", "seed_phrase", "seedphrase", "recovery phrase", "seed words", "secret phrase"], check: lines::seed_words },
+    Coded {
+        id: "request-signature",
+        title: "Signature of an address or a request",
+        anchors: &["sig=", "signature="],
+        check: lines::signature,
+    },
+    Coded {
+        id: "recovery-codes",
+        title: "Recovery codes",
+        anchors: &[
+            "recovery code",
+            "backup code",
+            "recovery_code",
+            "backup_code",
+            "recoverycode",
+            "backupcode",
+            "scratch code",
+        ],
+        check: lines::recovery_codes,
+    },
+    Coded {
+        id: "seed-phrase",
+        title: "Seed phrase",
+        anchors: &[
+            "mnemonic",
+            "seed phrase",
+            "seed_phrase",
+            "seedphrase",
+            "recovery phrase",
+            "seed words",
+            "secret phrase",
+        ],
+        check: lines::seed_words,
+    },
 ];
 
 const PASS: Word = Word {
     kind: Kind::Password,
     endings: &["", "word", "wd", "phrase", "wort", "wrd", "code", "words", "e"],
-    glued: Glue::AllBut(&["by", "com", "tres", "sur", "over", "en", "under", "im", "multi", "single", "two", "one", "first", "second", "last"]),
-    refused: &["first", "second", "third", "last", "render", "single", "multi", "two", "one", "next", "each", "shader", "boarding", "low", "high", "band", "reset", "test", "tests", "final", "optimization", "forgot", "forgotten", "change", "show", "hide"],
+    glued: Glue::AllBut(&[
+        "by", "com", "tres", "sur", "over", "en", "under", "im", "multi", "single", "two", "one", "first", "second",
+        "last",
+    ]),
+    refused: &[
+        "first",
+        "second",
+        "third",
+        "last",
+        "render",
+        "single",
+        "multi",
+        "two",
+        "one",
+        "next",
+        "each",
+        "shader",
+        "boarding",
+        "low",
+        "high",
+        "band",
+        "reset",
+        "test",
+        "tests",
+        "final",
+        "optimization",
+        "forgot",
+        "forgotten",
+        "change",
+        "show",
+        "hide",
+    ],
 };
 const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&[]), refused: &["old"] };
-const PW: Word = Word { kind: Kind::Password, endings: &["="], glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]), refused: &[] };
+const PW: Word = Word {
+    kind: Kind::Password,
+    endings: &["="],
+    glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]),
+    refused: &[],
+};
 const FOREIGN: Word = Word { kind: Kind::Password, endings: &["", "a", "e"], glued: Glue::AllBut(&[]), refused: &[] };
-const SECRET: Word = Word { kind: Kind::Secret, endings: &["", "s"], glued: Glue::AllBut(&[]), refused: &["image", "pull", "tls", "kubernetes"] };
+const SECRET: Word = Word {
+    kind: Kind::Secret,
+    endings: &["", "s"],
+    glued: Glue::AllBut(&[]),
+    refused: &["image", "pull", "tls", "kubernetes"],
+};
 const TOKENS: Word = Word {
     kind: Kind::Token,
     endings: &["", "s"],
     glued: Glue::AllBut(&["de", "un", "sub", "multi"]),
-    refused: &["max", "min", "num", "count", "total", "cancel", "cancellation", "next", "page", "pagination", "continuation", "end", "eos", "bos", "pad", "unk", "sync", "special", "resume", "marker", "start", "mask", "sep", "cls", "stop"],
+    refused: &[
+        "max",
+        "min",
+        "num",
+        "count",
+        "total",
+        "cancel",
+        "cancellation",
+        "next",
+        "page",
+        "pagination",
+        "continuation",
+        "end",
+        "eos",
+        "bos",
+        "pad",
+        "unk",
+        "sync",
+        "special",
+        "resume",
+        "marker",
+        "start",
+        "mask",
+        "sep",
+        "cls",
+        "stop",
+    ],
 };
 const KEY: Word = Word {
     kind: Kind::Key,
     endings: &["", "s"],
-    glued: Glue::Only(&["api", "secret", "access", "private", "priv", "account", "storage", "encryption", "encrypt", "signing", "sign", "master", "license", "auth", "app", "consumer", "service", "shared", "subscription", "session", "ssh", "hmac", "jwt", "crypt", "crypto", "webhook", "client", "server", "admin", "my", "user", "write", "read", "pass", "product", "activation", "serial"]),
-    refused: &["public", "pub", "primary", "foreign", "sort", "cache", "partition", "row", "idempotency", "range", "group", "routing", "bucket", "object", "map", "dict", "json", "arrow", "enter", "return", "escape", "column", "index", "lookup", "i18n", "translation", "hot", "short", "verify", "verifying", "verification", "dedup", "unique", "hash", "compound", "composite", "sub", "field", "item", "parent", "host", "known", "config", "registry", "s3", "etag", "checksum", "cachekey", "anon", "publishable", "site"],
+    glued: Glue::Only(&[
+        "api",
+        "secret",
+        "access",
+        "private",
+        "priv",
+        "account",
+        "storage",
+        "encryption",
+        "encrypt",
+        "signing",
+        "sign",
+        "master",
+        "license",
+        "auth",
+        "app",
+        "consumer",
+        "service",
+        "shared",
+        "subscription",
+        "session",
+        "ssh",
+        "hmac",
+        "jwt",
+        "crypt",
+        "crypto",
+        "webhook",
+        "client",
+        "server",
+        "admin",
+        "my",
+        "user",
+        "write",
+        "read",
+        "pass",
+        "product",
+        "activation",
+        "serial",
+    ]),
+    refused: &[
+        "public",
+        "pub",
+        "primary",
+        "foreign",
+        "sort",
+        "cache",
+        "partition",
+        "row",
+        "idempotency",
+        "range",
+        "group",
+        "routing",
+        "bucket",
+        "object",
+        "map",
+        "dict",
+        "json",
+        "arrow",
+        "enter",
+        "return",
+        "escape",
+        "column",
+        "index",
+        "lookup",
+        "i18n",
+        "translation",
+        "hot",
+        "short",
+        "verify",
+        "verifying",
+        "verification",
+        "dedup",
+        "unique",
+        "hash",
+        "compound",
+        "composite",
+        "sub",
+        "field",
+        "item",
+        "parent",
+        "host",
+        "known",
+        "config",
+        "registry",
+        "s3",
+        "etag",
+        "checksum",
+        "cachekey",
+        "anon",
+        "publishable",
+        "site",
+    ],
 };
-const AUTH: Word = Word { kind: Kind::Auth, endings: &["", "orization", "entication", "z", "n"], glued: Glue::AllBut(&[]), refused: &[] };
-const CREDENTIAL: Word = Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
-const OTHER: Word = Word { kind: Kind::Token, endings: &["", "id", "_id", "-id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
-const SALT: Word = Word { kind: Kind::Key, endings: &[""], glued: Glue::AllBut(&["an", "as", "ba", "co"]), refused: &["script", "style", "csp"] };
-const PIN: Word = Word { kind: Kind::Pin, endings: &["", "code", "_code", " code"], glued: Glue::Nothing, refused: &["map", "gpio", "led"] };
+const AUTH: Word = Word {
+    kind: Kind::Auth,
+    endings: &["", "orization", "entication", "z", "n"],
+    glued: Glue::AllBut(&[]),
+    refused: &[],
+};
+const CREDENTIAL: Word =
+    Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
+const OTHER: Word =
+    Word { kind: Kind::Token, endings: &["", "id", "_id", "-id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
+const SALT: Word = Word {
+    kind: Kind::Key,
+    endings: &[""],
+    glued: Glue::AllBut(&["an", "as", "ba", "co"]),
+    refused: &["script", "style", "csp"],
+};
+const PIN: Word = Word {
+    kind: Kind::Pin,
+    endings: &["", "code", "_code", " code"],
+    glued: Glue::Nothing,
+    refused: &["map", "gpio", "led"],
+};
 
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     labelled(cursor, hit, &PASS)
@@ -136,8 +418,21 @@ fn bearer(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let quoted = cursor.run(hit.end, 6, Class::of(" %20:=\"'`"));
     let end = cursor.run(quoted, 512, TOKEN);
     let value = cursor.slice(quoted, end);
-    let candidate = Candidate { value, kind: Kind::Token, link: Link::Colon, quoted: true, schemed: true, wrapped: false, tight: true, name: b"bearer" };
-    (quoted > hit.end && value.len() >= 16 && candidate.is_secret()).then_some(Found { start: quoted, end, then: Then::Run(TOKEN) })
+    let candidate = Candidate {
+        value,
+        kind: Kind::Token,
+        link: Link::Colon,
+        quoted: true,
+        schemed: true,
+        wrapped: false,
+        tight: true,
+        name: b"bearer",
+    };
+    (quoted > hit.end && value.len() >= 16 && candidate.is_secret()).then_some(Found {
+        start: quoted,
+        end,
+        then: Then::Run(TOKEN),
+    })
 }
 
 fn credential(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
@@ -165,17 +460,27 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let flag = cursor.at(label.start) == Some(b'-') || before == Some(b'-');
     let bounds = match before {
         Some(b'?' | b'&') => Bounds::Query,
-        _ if line && (place.tight || label.kind == Kind::Password && matches!(place.link, Link::Colon | Link::Assign)) => Bounds::Line,
+        _ if line
+            && (place.tight || label.kind == Kind::Password && matches!(place.link, Link::Colon | Link::Assign)) =>
+        {
+            Bounds::Line
+        }
         _ => Bounds::Code,
     };
-    let place = if flag && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
+    let place =
+        if flag && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
     let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
     let value = value::read(cursor, place, bounds)?;
     let fits = match place.link {
-        Link::Blank | Link::Call => label.end - label.start > 4 && (value.quoted || line || follows_login(cursor, label.start, hit.floor)),
+        Link::Blank | Link::Call => {
+            label.end - label.start > 4 && (value.quoted || line || follows_login(cursor, label.start, hit.floor))
+        }
         Link::Below => line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r')),
         Link::Argument => value.quoted && is_first_argument(cursor, label.start),
-        Link::Element => cursor.at(value.start) != Some(b'@') && !matches!(cursor.at(value.end), Some(b'<') if cursor.at(value.end + 1) != Some(b'/')),
+        Link::Element => {
+            cursor.at(value.start) != Some(b'@')
+                && !matches!(cursor.at(value.end), Some(b'<') if cursor.at(value.end + 1) != Some(b'/'))
+        }
         _ => true,
     };
     if !fits {
@@ -203,7 +508,8 @@ fn follows_login(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
 /// True for the name in `put("name", …)`, false for one of many strings in a list.
 fn is_first_argument(cursor: &Cursor<'_>, start: usize) -> bool {
     let quote = cursor.run_back(start, 4, Class::of("\"'`\\"));
-    matches!(cursor.before(cursor.run_back(quote, 4, Class::of(" "))), Some(b'(' | b'{')) || cursor.before(quote) == Some(b' ') && cursor.before(quote - 1) == Some(b'"')
+    matches!(cursor.before(cursor.run_back(quote, 4, Class::of(" "))), Some(b'(' | b'{'))
+        || cursor.before(quote) == Some(b' ') && cursor.before(quote - 1) == Some(b'"')
 }
 
 /// True when only blanks, `export` and the like stand before the name on its line.
@@ -211,5 +517,6 @@ fn starts_line(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let behind = cursor.slice(start - 24.min(start - floor), start);
     let line = behind.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let line = line.trim_ascii();
-    [&b""[..], b"export", b"set", b"ENV", b"env", b"-", b"+", b"setx", b"declare -x", b"local", b"*", b">", b"- export"].contains(&line)
+    [&b""[..], b"export", b"set", b"ENV", b"env", b"-", b"+", b"setx", b"declare -x", b"local", b"*", b">", b"- export"]
+        .contains(&line)
 }

@@ -222,8 +222,27 @@ fn heading(cursor: &Cursor<'_>, place: Place) -> Place {
 /// Skips a type between the name and the value: `token: &str = "…"`, `token string = "…"`.
 fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
     const TYPES: &[&str] = &[
-        "str", "text", "char", "byte", "[]byte", "[]string", "varchar", "&", "option<", "optional[", "securestring", "any",
-        "final", "*string", "nsstring", "cstring", "std::string", "string", "[u8", "object", "const",
+        "str",
+        "text",
+        "char",
+        "byte",
+        "[]byte",
+        "[]string",
+        "varchar",
+        "&",
+        "option<",
+        "optional[",
+        "securestring",
+        "any",
+        "final",
+        "*string",
+        "nsstring",
+        "cstring",
+        "std::string",
+        "string",
+        "[u8",
+        "object",
+        "const",
     ];
     if !TYPES.iter().any(|name| cursor.is_any_case(place.at, name)) {
         return if place.link == Link::Colon { named_type(cursor, place) } else { place };
@@ -238,7 +257,11 @@ fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
 /// A type of a name that is nobody's: `LIMIT: Limit = …`.
 fn named_type(cursor: &Cursor<'_>, place: Place) -> Place {
     let end = cursor.run(place.at, COLUMN, Class::of("A-Za-z0-9_.:"));
-    if end == place.at || cursor.at(end) != Some(b' ') || cursor.at(end + 1) != Some(b'=') || cursor.at(end + 2) != Some(b' ') {
+    if end == place.at
+        || cursor.at(end) != Some(b' ')
+        || cursor.at(end + 1) != Some(b'=')
+        || cursor.at(end + 2) != Some(b' ')
+    {
         return place;
     }
     Place { link: Link::Assign, at: end + 3, ..place }
@@ -254,7 +277,9 @@ fn pair(cursor: &Cursor<'_>, place: Place) -> Place {
         }
     }
     let at = cursor.run(at, 8, Class::of("\"'\\"));
-    let Some(name) = ["value", "default", "content", "string", "secret"].iter().find(|name| cursor.is_any_case(at, name)) else {
+    let Some(name) =
+        ["value", "default", "content", "string", "secret"].iter().find(|name| cursor.is_any_case(at, name))
+    else {
         return if matches!(cursor.before(place.at), Some(b'{') | None) { place } else { Place { at: from, ..place } };
     };
     let at = cursor.run(cursor.run(at + name.len(), 8, Class::of("\"'\\")), COLUMN, BLANK);

@@ -6,40 +6,331 @@ use super::random::Mix;
 
 /// Whole values, in lower case.
 const LITERALS: &[&str] = &[
-    "null", "nil", "none", "undefined", "true", "false", "string", "str", "text", "bool", "boolean", "number", "integer",
-    "password", "passwd", "passphrase", "secret", "token", "username", "user", "login", "admin", "required", "optional",
-    "test", "pass", "mypass", "value", "input", "hidden", "type", "name", "email", "unknown", "invalid", "missing", "empty",
-    "default", "disabled", "enabled", "error", "object", "array", "function", "bytes", "const", "static", "return", "self",
-    "this", "async", "await", "yes", "no", "on", "off", "auto", "any", "never", "void", "data", "body", "header", "headers",
-    "query", "cookie", "cookies", "basic", "bearer", "oauth", "oauth2", "http", "https", "apikey", "api_key", "api-key", "jwt",
-    "digest", "scram-sha-256", "md5", "sha1", "sha256", "sha512", "hs256", "rs256", "base64", "utf8", "utf-8", "bcrypt",
-    "argon2", "argon2id", "pbkdf2", "scrypt", "aes256", "aes-256-gcm", "ed25519", "rsa2048", "x509", "oauth1", "int32", "int64",
-    "uint8", "uint32", "uint64", "vec<u8>", "hunter", "foo", "bar", "baz", "foobar", "qwer", "abc", "abcd", "secretref",
-    "authorization", "authentication", "credentials", "credential", "private", "public", "session", "client", "server",
-    "prompt", "confirm", "environment", "variable", "keyring", "keychain", "vault", "file", "stdin", "interactive", "trust",
-    "peer", "ident", "from", "into", "with", "where", "when", "then", "that", "which", "will", "must", "should", "have",
+    "null",
+    "nil",
+    "none",
+    "undefined",
+    "true",
+    "false",
+    "string",
+    "str",
+    "text",
+    "bool",
+    "boolean",
+    "number",
+    "integer",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "username",
+    "user",
+    "login",
+    "admin",
+    "required",
+    "optional",
+    "test",
+    "pass",
+    "mypass",
+    "value",
+    "input",
+    "hidden",
+    "type",
+    "name",
+    "email",
+    "unknown",
+    "invalid",
+    "missing",
+    "empty",
+    "default",
+    "disabled",
+    "enabled",
+    "error",
+    "object",
+    "array",
+    "function",
+    "bytes",
+    "const",
+    "static",
+    "return",
+    "self",
+    "this",
+    "async",
+    "await",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "auto",
+    "any",
+    "never",
+    "void",
+    "data",
+    "body",
+    "header",
+    "headers",
+    "query",
+    "cookie",
+    "cookies",
+    "basic",
+    "bearer",
+    "oauth",
+    "oauth2",
+    "http",
+    "https",
+    "apikey",
+    "api_key",
+    "api-key",
+    "jwt",
+    "digest",
+    "scram-sha-256",
+    "md5",
+    "sha1",
+    "sha256",
+    "sha512",
+    "hs256",
+    "rs256",
+    "base64",
+    "utf8",
+    "utf-8",
+    "bcrypt",
+    "argon2",
+    "argon2id",
+    "pbkdf2",
+    "scrypt",
+    "aes256",
+    "aes-256-gcm",
+    "ed25519",
+    "rsa2048",
+    "x509",
+    "oauth1",
+    "int32",
+    "int64",
+    "uint8",
+    "uint32",
+    "uint64",
+    "vec<u8>",
+    "hunter",
+    "foo",
+    "bar",
+    "baz",
+    "foobar",
+    "qwer",
+    "abc",
+    "abcd",
+    "secretref",
+    "authorization",
+    "authentication",
+    "credentials",
+    "credential",
+    "private",
+    "public",
+    "session",
+    "client",
+    "server",
+    "prompt",
+    "confirm",
+    "environment",
+    "variable",
+    "keyring",
+    "keychain",
+    "vault",
+    "file",
+    "stdin",
+    "interactive",
+    "trust",
+    "peer",
+    "ident",
+    "from",
+    "into",
+    "with",
+    "where",
+    "when",
+    "then",
+    "that",
+    "which",
+    "will",
+    "must",
+    "should",
+    "have",
 ];
 
 /// Parts that only placeholders have, in lower case.
 const PLACEHOLDERS: &[&str] = &[
-    "your", "example", "placeholder", "changeme", "change_me", "change-me", "change_this", "dummy", "insert", "replace",
-    "todo", "fixme", "enter_", "enter-", "enter ", "xxxx", "sample", "redact", "_here", "-here", " here", "goes", "...", "****",
-    "<", "fake", "mock", "not-a-real", "notreal", "not_real", "not-set", "not_set", "masked", "hidden", "removed", "censored",
-    "todo", "tbd", "-----", "\u{2026}", "\u{2022}\u{2022}", "my-", "my_", "test-", "test_", "-test", "_test", "some-", "some_",
-    "secret-key", "secret_key", "api-key", "api_key", "access-token", "access_token", "password_", "_password",
-    "invalid", "undefined", "deadbeef",
+    "your",
+    "example",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "change-me",
+    "change_this",
+    "dummy",
+    "insert",
+    "replace",
+    "todo",
+    "fixme",
+    "enter_",
+    "enter-",
+    "enter ",
+    "xxxx",
+    "sample",
+    "redact",
+    "_here",
+    "-here",
+    " here",
+    "goes",
+    "...",
+    "****",
+    "<",
+    "fake",
+    "mock",
+    "not-a-real",
+    "notreal",
+    "not_real",
+    "not-set",
+    "not_set",
+    "masked",
+    "hidden",
+    "removed",
+    "censored",
+    "todo",
+    "tbd",
+    "-----",
+    "\u{2026}",
+    "\u{2022}\u{2022}",
+    "my-",
+    "my_",
+    "test-",
+    "test_",
+    "-test",
+    "_test",
+    "some-",
+    "some_",
+    "secret-key",
+    "secret_key",
+    "api-key",
+    "api_key",
+    "access-token",
+    "access_token",
+    "password_",
+    "_password",
+    "invalid",
+    "undefined",
+    "deadbeef",
 ];
 
 /// How values begin that refer to a secret kept elsewhere, or that are no value.
 const REFERENCES: &[&str] = &[
-    "$[", "$(", "{{ ", "#{", "%{", "@{", "<%", "[[", "%(", "vault:", "!vault", "enc(", "enc[", "env:", "env(", "op://", "ssm:",
-    "arn:", "sops:", "secret://", "vault://", "projects/", "file:", "file(", "ref+", "secretref:", "keyvault", "@microsoft",
-    "azurekeyvault", "os.", "process.", "env.", "system.", "config.", "self.", "this.", "request.", "req.", "args.", "params.",
-    "options.", "settings.", "http://", "https://", "./", "../", "~/", "$env:", "env!(", "option_env", "std::", "sha256-", "sha512-",
-    "sha384-", "sha1-", "sha256:", "sha512:", "sha1:", "md5:", "var.", "local.", "module.", "data.", "secrets.", "github.", "inputs.",
-    "!ref", "!sub", "!getatt", "fn::", "resolve:", "{resolve", "aws_", "/run/secrets", "/etc/", "/var/", "/home/", "/usr/", "/opt/", "/tmp/",
-    "mfkwewyh", "miibij", "mcowbqyd", "aaaac3nz", "aaaab3nz", "ssh-rsa", "ssh-ed25519", "ecdsa-", "*mut", "*const", "&mut", "0x",
-    "\\x", "\\u", "\\d", "\\w", "\\s", "(?", "^", "[a-z", "[^", "[0-9", "application/", "text/", "urn:", "data:", "mailto:", "s3://", "gs://",
+    "$[",
+    "$(",
+    "{{ ",
+    "#{",
+    "%{",
+    "@{",
+    "<%",
+    "[[",
+    "%(",
+    "vault:",
+    "!vault",
+    "enc(",
+    "enc[",
+    "env:",
+    "env(",
+    "op://",
+    "ssm:",
+    "arn:",
+    "sops:",
+    "secret://",
+    "vault://",
+    "projects/",
+    "file:",
+    "file(",
+    "ref+",
+    "secretref:",
+    "keyvault",
+    "@microsoft",
+    "azurekeyvault",
+    "os.",
+    "process.",
+    "env.",
+    "system.",
+    "config.",
+    "self.",
+    "this.",
+    "request.",
+    "req.",
+    "args.",
+    "params.",
+    "options.",
+    "settings.",
+    "http://",
+    "https://",
+    "./",
+    "../",
+    "~/",
+    "$env:",
+    "env!(",
+    "option_env",
+    "std::",
+    "sha256-",
+    "sha512-",
+    "sha384-",
+    "sha1-",
+    "sha256:",
+    "sha512:",
+    "sha1:",
+    "md5:",
+    "var.",
+    "local.",
+    "module.",
+    "data.",
+    "secrets.",
+    "github.",
+    "inputs.",
+    "!ref",
+    "!sub",
+    "!getatt",
+    "fn::",
+    "resolve:",
+    "{resolve",
+    "aws_",
+    "/run/secrets",
+    "/etc/",
+    "/var/",
+    "/home/",
+    "/usr/",
+    "/opt/",
+    "/tmp/",
+    "mfkwewyh",
+    "miibij",
+    "mcowbqyd",
+    "aaaac3nz",
+    "aaaab3nz",
+    "ssh-rsa",
+    "ssh-ed25519",
+    "ecdsa-",
+    "*mut",
+    "*const",
+    "&mut",
+    "0x",
+    "\\x",
+    "\\u",
+    "\\d",
+    "\\w",
+    "\\s",
+    "(?",
+    "^",
+    "[a-z",
+    "[^",
+    "[0-9",
+    "application/",
+    "text/",
+    "urn:",
+    "data:",
+    "mailto:",
+    "s3://",
+    "gs://",
 ];
 
 /// True for values that are refused under every label.
@@ -67,7 +358,9 @@ pub(super) fn is_path(value: &[u8], mix: &Mix) -> bool {
 
 /// Letters, digits and joints of identifiers that make words: a name of something else.
 pub(super) fn is_identifier(value: &[u8], mix: &Mix) -> bool {
-    let joined = value.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'$' | b'?'));
+    let joined = value
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'$' | b'?'));
     joined && mix.oddness() < 30 && mix.digits <= 1
 }
 
@@ -91,8 +384,11 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 
 /// `$NAME`, `%NAME%`, `@name@`, `:name`.
 fn is_variable(value: &[u8]) -> bool {
-    let name = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'>'));
-    let wordy = |rest: &[u8]| name(rest) && Mix::of(rest).oddness() < 40 && !rest.iter().take(2).any(u8::is_ascii_digit);
+    let name = |name: &[u8]| {
+        name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'>'))
+    };
+    let wordy =
+        |rest: &[u8]| name(rest) && Mix::of(rest).oddness() < 40 && !rest.iter().take(2).any(u8::is_ascii_digit);
     match value {
         [b'$', rest @ ..] | [b':', rest @ ..] => wordy(rest),
         [b'%', rest @ .., b'%'] | [b'@', rest @ .., b'@'] | [b'_', b'_', rest @ .., b'_', b'_'] => name(rest),
@@ -105,12 +401,19 @@ fn is_constant(value: &[u8]) -> bool {
     value.contains(&b'_')
         && value.first().is_some_and(u8::is_ascii_uppercase)
         && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
-        && value.split(|byte| *byte == b'_').filter(|part| part.len() > 1 && part.iter().all(u8::is_ascii_uppercase)).count() > 1
+        && value
+            .split(|byte| *byte == b'_')
+            .filter(|part| part.len() > 1 && part.iter().all(u8::is_ascii_uppercase))
+            .count()
+            > 1
 }
 
 /// `<…>`, `[…]`, `{…}`: a slot to fill.
 fn is_wrapped(value: &[u8]) -> bool {
-    matches!((value.first(), value.last()), (Some(b'<'), Some(b'>')) | (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) | (Some(b'('), Some(b')')))
+    matches!(
+        (value.first(), value.last()),
+        (Some(b'<'), Some(b'>')) | (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) | (Some(b'('), Some(b')'))
+    )
 }
 
 /// `12345678`, `abcdefgh` and the like, up to the end of the value, of 9 characters and more.
@@ -120,13 +423,21 @@ fn is_counting(lower: &[u8]) -> bool {
 
 /// Format strings: `%s`, `{}`, `{name}`.
 fn is_format(value: &[u8]) -> bool {
-    contains(value, b"{}") || contains(value, b"%s") || contains(value, b"%d") || value.first() == Some(&b'{') && value.contains(&b'}')
-        || slot(value, b"${", b"}") || slot(value, b"{{", b"}}") || slot(value, b"#{", b"}") || slot(value, b"$(", b")")
+    contains(value, b"{}")
+        || contains(value, b"%s")
+        || contains(value, b"%d")
+        || value.first() == Some(&b'{') && value.contains(&b'}')
+        || slot(value, b"${", b"}")
+        || slot(value, b"{{", b"}}")
+        || slot(value, b"#{", b"}")
+        || slot(value, b"$(", b")")
 }
 
 /// A name between `open` and `close`: filled in later.
 fn slot(value: &[u8], open: &[u8], close: &[u8]) -> bool {
-    let Some(inside) = memchr::memmem::find(value, open).and_then(|at| value.get(at + open.len()..)) else { return false };
+    let Some(inside) = memchr::memmem::find(value, open).and_then(|at| value.get(at + open.len()..)) else {
+        return false;
+    };
     let name = inside.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.:- $'\"/".contains(byte)).count();
     inside.get(name..).is_some_and(|rest| rest.starts_with(close)) || name == inside.len()
 }
@@ -136,8 +447,26 @@ fn is_measure(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"-").unwrap_or(value);
     let Some(b'0'..=b'9') = value.first() else { return false };
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let joints = value.iter().filter(|byte| matches!(byte, b'.' | b'-' | b':' | b'_' | b'/' | b'+' | b'T' | b'Z')).count();
+    let joints =
+        value.iter().filter(|byte| matches!(byte, b'.' | b'-' | b':' | b'_' | b'/' | b'+' | b'T' | b'Z')).count();
     let number = value.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
     (joints > 0 && digits + joints == value.len())
-        || matches!(value.get(number..), Some(b"u8" | b"u16" | b"u32" | b"u64" | b"usize" | b"i32" | b"i64" | b"u" | b"ul" | b"ms" | b"s" | b"px" | b"L"))
+        || matches!(
+            value.get(number..),
+            Some(
+                b"u8"
+                    | b"u16"
+                    | b"u32"
+                    | b"u64"
+                    | b"usize"
+                    | b"i32"
+                    | b"i64"
+                    | b"u"
+                    | b"ul"
+                    | b"ms"
+                    | b"s"
+                    | b"px"
+                    | b"L"
+            )
+        )
 }

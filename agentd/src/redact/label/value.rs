@@ -168,7 +168,10 @@ fn quote(cursor: &Cursor<'_>, at: usize) -> Option<Quote> {
             let byte = cursor.at(end).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
             Some(Quote { escapes: end - at, byte, ..plain })
         }
-        b'&' => ["&quot;", "&#34;", "&#39;", "&apos;"].into_iter().find(|text| cursor.is(at, text)).map(|text| Quote { text, ..plain }),
+        b'&' => ["&quot;", "&#34;", "&#39;", "&apos;"]
+            .into_iter()
+            .find(|text| cursor.is(at, text))
+            .map(|text| Quote { text, ..plain }),
         b'%' => ["%22", "%27"].into_iter().find(|text| cursor.is(at, text)).map(|text| Quote { text, ..plain }),
         0xe2 if cursor.is(at, "\u{201c}") => Some(Quote { text: "\u{201d}", ..plain }),
         0xe2 if cursor.is(at, "\u{2018}") => Some(Quote { text: "\u{2019}", ..plain }),
@@ -187,7 +190,8 @@ impl Quote {
             return self.text.as_bytes().first() == Some(&byte) && cursor.is(at, self.text);
         }
         if self.escapes > 0 {
-            return byte == self.byte || byte == b'\\' && cursor.at(cursor.run(at, self.escapes, Class::of("\\"))) == Some(self.byte);
+            return byte == self.byte
+                || byte == b'\\' && cursor.at(cursor.run(at, self.escapes, Class::of("\\"))) == Some(self.byte);
         }
         byte == self.byte
     }
@@ -195,8 +199,25 @@ impl Quote {
 
 /// Words that say how a credential is to be used.
 fn scheme(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
-    const SCHEMES: &[&str] =
-        &["bearer", "basic", "token", "apikey", "api-key", "bot", "digest", "key", "sso-key", "oauth", "negotiate", "ghs", "splunk", "jwt", "pass:", "base64:", "plain:"];
+    const SCHEMES: &[&str] = &[
+        "bearer",
+        "basic",
+        "token",
+        "apikey",
+        "api-key",
+        "bot",
+        "digest",
+        "key",
+        "sso-key",
+        "oauth",
+        "negotiate",
+        "ghs",
+        "splunk",
+        "jwt",
+        "pass:",
+        "base64:",
+        "plain:",
+    ];
     let Some(scheme) = SCHEMES.iter().find(|scheme| cursor.is_any_case(at, scheme)) else { return (at, false) };
     let end = at + scheme.len();
     if scheme.ends_with(':') {
@@ -223,7 +244,13 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
         match cursor.at(at) {
             None | Some(b'\n' | b'\r') => break,
             Some(byte) if quote.closes(cursor, at, byte) => break,
-            Some(b'\\') if quote.escapes == 0 && quote.text.is_empty() && cursor.at(at + 1).is_some_and(|byte| byte != b'\n') => at += 2,
+            Some(b'\\')
+                if quote.escapes == 0
+                    && quote.text.is_empty()
+                    && cursor.at(at + 1).is_some_and(|byte| byte != b'\n') =>
+            {
+                at += 2
+            }
             Some(_) => at += 1,
         }
     }
@@ -232,7 +259,12 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
 
 /// True for an ampersand that ends a value: before another pair of a query, another command, an entity.
 fn next_pair(cursor: &Cursor<'_>, at: usize) -> bool {
-    if cursor.is(at, "&amp;") || cursor.is(at, "&quot;") || cursor.is(at, "&lt;") || cursor.is(at, "&#") || cursor.is(at, "&&") {
+    if cursor.is(at, "&amp;")
+        || cursor.is(at, "&quot;")
+        || cursor.is(at, "&lt;")
+        || cursor.is(at, "&#")
+        || cursor.is(at, "&&")
+    {
         return true;
     }
     let end = cursor.run(at + 1, 32, Class::of("A-Za-z0-9_.[]-"));
@@ -245,7 +277,13 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
         match cursor.at(at) {
             None => break,
             Some(byte) if stop.has(byte) => break,
-            Some(b'\\') if cursor.at(at + 1).is_some_and(|byte| matches!(byte, b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'\n')) => break,
+            Some(b'\\')
+                if cursor
+                    .at(at + 1)
+                    .is_some_and(|byte| matches!(byte, b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'\n')) =>
+            {
+                break;
+            }
             Some(b'&') if next_pair(cursor, at) => break,
             Some(0xe2) if at > start && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2026}")) => break,
             Some(_) => at += 1,
@@ -253,7 +291,11 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
     }
     let then = if at - start >= WINDOW { Then::Run(stop.and(Class::of("\\")).not()) } else { Then::Stop };
     let blanks = cursor.slice(start, at).iter().rev().take_while(|byte| BLANK.has(**byte)).count();
-    let closing = if stop == LINE_END { cursor.slice(start, at).iter().rev().take_while(|byte| matches!(byte, b';' | b',')).count() } else { 0 };
+    let closing = if stop == LINE_END {
+        cursor.slice(start, at).iter().rev().take_while(|byte| matches!(byte, b';' | b',')).count()
+    } else {
+        0
+    };
     let end = at - blanks.max(closing);
     (end > start).then_some(Value { start, end, then, quoted: false, schemed, wrapped: false, below: false })
 }

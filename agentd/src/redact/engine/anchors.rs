@@ -1,0 +1,213 @@
+//! All anchors of all kinds in one automaton, and the pass over a text that asks the checks.
+//!
+//! Invariant: what is decided depends only on the text around an anchor, never on where the pass began or how much had
+//! arrived. So every anchor that begins behind the last finding is judged, whatever other anchors it overlaps.
+
+use std::collections::BTreeMap;
+
+use aho_corasick::{
+    Anchored, MatchKind,
+    automaton::{Automaton, StateID},
+    dfa::DFA,
+};
+
+use super::{Cursor, Found, Hit, LOOK_BEHIND, Span, TOKEN, Then, follow};
+
+/// How far back from an undecided place a text is held: an infix anchor's finding may begin this much earlier.
+const HOLD_RUN: usize = LOOK_BEHIND + 32;
+
+/// Automata that walk side by side.
+const LANES: usize = 4;
+/// Bytes judged at once: what a finding makes superfluous of the automata's work is at most this.
+const BLOCK: usize = 16 * 1024;
+
+/// An anchor's end and the state there.
+type Match = (usize, StateID);
+
+/// What decides at an anchor.
+pub(in crate::redact) type Judge = Box<dyn Fn(&Cursor<'_>, Hit) -> Option<Found> + Send + Sync>;
+
+/// One anchor of one kind.
+pub(in crate::redact) struct Anchor {
+    /// The text, in lower case.
+    pub(in crate::redact) text: String,
+    /// Number of the kind in the table.
+    pub(in crate::redact) kind: u16,
+    /// What decides there.
+    pub(in crate::redact) judge: Judge,
+}
+
+/// The automaton and what to ask at each of its matches.
+pub(in crate::redact) struct Anchors {
+    dfa: DFA,
+    /// By pattern of the automaton.
+    judges: Vec<Judges>,
+    longest: usize,
+}
+
+struct Judges {
+    text: String,
+    of: Vec<(u16, Judge)>,
+}
+
+/// Where a pass stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::redact) struct Progress {
+    /// Anchors that begin before this byte are decided.
+    pub(in crate::redact) from: usize,
+    /// End of the last finding.
+    pub(in crate::redact) floor: usize,
+    /// How the last finding goes on.
+    pub(in crate::redact) open: Option<(u16, Then)>,
+}
+
+impl Anchors {
+    /// Builds the automaton: some milliseconds, once per process.
+    ///
+    /// # Errors
+    /// The table has more anchors than an automaton can hold.
+    pub(in crate::redact) fn new(anchors: Vec<Anchor>) -> Result<Self, aho_corasick::BuildError> {
+        let mut by_text: BTreeMap<String, Vec<(u16, Judge)>> = BTreeMap::new();
+        for Anchor { text, kind, judge } in anchors {
+            by_text.entry(text.to_ascii_lowercase()).or_default().push((kind, judge));
+        }
+        let dfa = DFA::builder()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .prefilter(false)
+            .build(by_text.keys())?;
+        let longest = by_text.keys().map(String::len).max().unwrap_or_default();
+        let judges = by_text.into_iter().map(|(text, of)| Judges { text, of }).collect();
+        Ok(Self { dfa, judges, longest })
+    }
+
+    /// The anchors, for a comparison with a bare automaton over them.
+    pub(in crate::redact) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.judges.iter().map(|judges| judges.text.as_str())
+    }
+
+    /// Judges every anchor from `progress` on and returns the byte up to which all is decided: no text to come can
+    /// make a finding that begins before it.
+    pub(in crate::redact) fn pass(&self, cursor: &Cursor<'_>, progress: &mut Progress, out: &mut Vec<Span>) -> usize {
+        if let Some((kind, then)) = progress.open {
+            let (end, open) = follow(cursor, progress.floor, then);
+            out.push(Span { start: progress.floor, end, kind, continued: true });
+            *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
+            if open.is_some() {
+                return end;
+            }
+        }
+        let decided = self.search(cursor, progress, out);
+        progress.from = progress.from.max(decided);
+        decided
+    }
+
+    /// Goes through the text block by block: first the automaton, then the judges at what it found.
+    fn search(&self, cursor: &Cursor<'_>, progress: &mut Progress, out: &mut Vec<Span>) -> usize {
+        let bytes = cursor.slice(0, cursor.len());
+        let mut lanes: [Vec<Match>; LANES] = Default::default();
+        let mut at = progress.from;
+        while at < bytes.len() {
+            let end = bytes.len().min(at + BLOCK);
+            self.collect(bytes, at, end, &mut lanes);
+            for (end, state) in lanes.iter().flatten().copied() {
+                match self.judge(cursor, state, end, progress) {
+                    Verdict::Clean => {}
+                    Verdict::Wait(hit) => return self.hold(cursor, hit).max(progress.floor),
+                    Verdict::Found(kind, found) => {
+                        let (end, open) = follow(cursor, found.end, found.then);
+                        out.push(Span { start: found.start, end, kind, continued: false });
+                        *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
+                        if open.is_some() {
+                            return end;
+                        }
+                    }
+                }
+            }
+            at = end.max(progress.floor);
+        }
+        let end = cursor.len();
+        if cursor.is_last() {
+            return end;
+        }
+        cursor.run_back(end, HOLD_RUN, TOKEN).min((end + 1).saturating_sub(self.longest)).max(progress.floor)
+    }
+
+    /// Where anchors end within a block. The block is cut into lanes that are walked side by side: each step of an
+    /// automaton waits for the one before it, so several automata cost little more than one.
+    fn collect(&self, bytes: &[u8], from: usize, to: usize, lanes: &mut [Vec<Match>; LANES]) {
+        lanes.iter_mut().for_each(Vec::clear);
+        let Ok(start) = self.dfa.start_state(Anchored::No) else { return };
+        let length = (to - from) / LANES;
+        if length < 2 * self.longest {
+            return self.walk(bytes, (from.saturating_sub(self.longest), from, to), start, &mut lanes[0]);
+        }
+        let mut states = [start; LANES];
+        for (lane, state) in states.iter_mut().enumerate() {
+            // An anchor may begin before its lane.
+            let first = from + lane * length;
+            for byte in bytes.get(first.saturating_sub(self.longest)..first).unwrap_or_default() {
+                *state = self.dfa.next_state(Anchored::No, *state, *byte);
+            }
+        }
+        let parts: [&[u8]; LANES] = std::array::from_fn(|lane| {
+            let first = from + lane * length;
+            bytes.get(first..first + length).unwrap_or_default()
+        });
+        for at in 0..length {
+            for lane in 0..LANES {
+                states[lane] = self.dfa.next_state(Anchored::No, states[lane], parts[lane][at]);
+                if self.dfa.is_special(states[lane]) && self.dfa.is_match(states[lane]) {
+                    lanes[lane].push((from + lane * length + at + 1, states[lane]));
+                }
+            }
+        }
+        let rest = from + LANES * length;
+        self.walk(bytes, (rest.saturating_sub(self.longest), rest, to), start, &mut lanes[LANES - 1]);
+    }
+
+    /// One automaton from `first` to `to`; what ends at or before `after` was found already.
+    fn walk(&self, bytes: &[u8], (first, after, to): (usize, usize, usize), mut state: StateID, out: &mut Vec<Match>) {
+        for (at, byte) in bytes.get(first..to).unwrap_or_default().iter().enumerate() {
+            state = self.dfa.next_state(Anchored::No, state, *byte);
+            let end = first + at + 1;
+            if end > after && self.dfa.is_special(state) && self.dfa.is_match(state) {
+                out.push((end, state));
+            }
+        }
+    }
+
+    /// An undecided hit: later anchors may begin up to one anchor's length before its end, its own finding up to the
+    /// start of the token it stands in.
+    fn hold(&self, cursor: &Cursor<'_>, hit: Hit) -> usize {
+        cursor.run_back(hit.start, HOLD_RUN, TOKEN).min((hit.end + 1).saturating_sub(self.longest))
+    }
+
+    fn judge(&self, cursor: &Cursor<'_>, state: StateID, end: usize, progress: &Progress) -> Verdict {
+        for index in 0..self.dfa.match_len(state) {
+            let pattern = self.dfa.match_pattern(state, index);
+            let Some(judges) = self.judges.get(pattern.as_usize()) else { continue };
+            let start = end - judges.text.len();
+            if start < progress.from {
+                continue;
+            }
+            let hit = Hit { start, end, floor: progress.floor };
+            for (kind, judge) in &judges.of {
+                let found = judge(cursor, hit);
+                if cursor.take_starved() {
+                    return Verdict::Wait(hit);
+                }
+                if let Some(found) = found.filter(|found| found.start >= progress.floor && found.end > found.start) {
+                    return Verdict::Found(*kind, found);
+                }
+            }
+        }
+        Verdict::Clean
+    }
+}
+
+enum Verdict {
+    Clean,
+    Wait(Hit),
+    Found(u16, Found),
+}
