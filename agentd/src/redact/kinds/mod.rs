@@ -29,7 +29,7 @@ mod services;
 
 use std::sync::LazyLock;
 
-use super::rules::coded;
+use super::table::coded;
 
 /// Rises when a row is added, removed or changed: a text that was checked with an older table may be checked again.
 pub const VERSION: u32 = 1;
@@ -96,9 +96,9 @@ const fn by_hand(id: &'static str, title: &'static str) -> Kind {
 }
 
 /// An exact value: see `known`.
-const KNOWN: Kind = by_hand("known-value", "Value that the daemon itself holds");
+pub(super) const KNOWN: Kind = by_hand("known-value", "Value that the daemon itself holds");
 /// Encoded text: see `encoded`.
-const ENCODED: Kind = by_hand("encoded", "Encoded text that holds a secret");
+pub(super) const ENCODED: Kind = by_hand("encoded", "Encoded text that holds a secret");
 
 /// All rows, in the order of their families.
 pub fn all() -> &'static [Kind] {

@@ -27,6 +27,8 @@ use name::{Glue, Kind, Word};
 use operator::{Link, Place};
 use value::Bounds;
 
+pub(super) use random::Mix;
+
 /// The kinds.
 pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-password", title: "Password behind its name", anchors: &["pass"], check: password },
