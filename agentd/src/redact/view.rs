@@ -103,8 +103,7 @@ impl Stripped {
                 }
                 Sequence::Cut => break,
                 Sequence::Visible => {
-                    let rest = text.get(at + 1..).unwrap_or_default();
-                    let end = rest.iter().position(|byte| may_hide(*byte)).map_or(text.len(), |next| at + 1 + next);
+                    let end = next_hiding(text, at + 1).unwrap_or(text.len());
                     stripped.show(text, at, end);
                     at = end;
                 }
@@ -135,20 +134,34 @@ fn may_hide(byte: u8) -> bool {
 
 /// The first byte that a view leaves out. Clean text passes at memory speed.
 fn first_hidden(text: &[u8]) -> Option<usize> {
-    if is_plain(text) {
-        return None;
+    let mut at = 0;
+    while let Some(next) = next_hiding(text, at) {
+        if !matches!(sequence(text, next, false), Sequence::Visible) {
+            return Some(next);
+        }
+        at = next + 1;
     }
-    let hidden = |at: &usize| !matches!(sequence(text, *at, false), Sequence::Visible);
-    let common = memchr::memchr3_iter(ESCAPE, 0xe2, 0xc2, text).find(hidden);
-    let rare = memchr::memchr2_iter(0xef, 0xe1, text).find(hidden);
-    [common, rare].into_iter().flatten().min()
+    None
+}
+
+/// The next byte that may begin something hidden. Blocks of plain text are skipped whole.
+fn next_hiding(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let mut at = from;
+    for block in rest.chunks(128) {
+        if !is_plain(block)
+            && let Some(hiding) = block.iter().position(|byte| may_hide(*byte))
+        {
+            return Some(at + hiding);
+        }
+        at += block.len();
+    }
+    None
 }
 
 /// True for ASCII without escapes; a loop without branches that the compiler turns into vector code.
-fn is_plain(text: &[u8]) -> bool {
-    let odd = |block: &[u8]| block.iter().fold(0, |odd, byte| odd | (byte & 0x80) | u8::from(*byte == ESCAPE)) != 0;
-    let (blocks, rest) = text.as_chunks::<128>();
-    !blocks.iter().any(|block| odd(block)) && !odd(rest)
+fn is_plain(block: &[u8]) -> bool {
+    block.iter().fold(0, |odd, byte| odd | (byte & 0x80) | u8::from(*byte == ESCAPE)) == 0
 }
 
 fn sequence(text: &[u8], at: usize, last: bool) -> Sequence {

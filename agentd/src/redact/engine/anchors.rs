@@ -23,7 +23,7 @@ const BLOCK: usize = 16 * 1024;
 
 /// Bytes of an anchor that the automaton looks for; the judge compares the rest. Longer ones would only make it too
 /// large for the processor's cache.
-const HEAD_MAX: usize = 8;
+const HEAD_MAX: usize = 6;
 
 /// An anchor's end and the state there.
 type Match = (usize, StateID);

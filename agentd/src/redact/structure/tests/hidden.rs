@@ -24,7 +24,9 @@ fn colours_and_invisible_characters_within_a_token_do_not_hide_it() {
 
 #[test]
 fn clean_coloured_text_stays_whatever_its_pieces() {
-    stays("\u{1b}[1mCompiling\u{1b}[0m agentd\u{1b}[K\r\n\u{1b}[2K\u{1b}[1;32m    ok\u{1b}[m \u{1b}]0;a title that goes on\u{7}x\u{1b}");
+    stays(
+        "\u{1b}[1mCompiling\u{1b}[0m agentd\u{1b}[K\r\n\u{1b}[2K\u{1b}[1;32m    ok\u{1b}[m \u{1b}]0;a title that goes on\u{7}x\u{1b}",
+    );
     stays(&"\u{1b}[32m+\u{1b}[m\u{200b}".repeat(200));
 }
 
