@@ -17,6 +17,7 @@ mod encoded;
 mod engine;
 pub mod kinds;
 mod known;
+mod label;
 mod marker;
 mod near;
 mod pattern;

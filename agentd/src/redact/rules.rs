@@ -10,7 +10,7 @@ use super::{
     engine::{Anchor, Anchors, Coded, Cursor, Found, Hit, Progress},
     kinds::{self, Kind, Rule},
     known::Known,
-    near,
+    label, near,
     pattern::Pattern,
     shape, structure,
 };
@@ -91,7 +91,7 @@ impl Builder {
     }
 }
 
-const CODED: &[&[Coded]] = &[structure::ARMOUR];
+const CODED: &[&[Coded]] = &[structure::ARMOUR, label::CODE];
 
 /// What a redactor goes by.
 pub(super) struct Rules {

@@ -3,12 +3,7 @@
 //! Generous where operator and value convince, strict otherwise: a quoted password may be any word, one in a sentence
 //! must not look like a word at all.
 
-use super::{
-    name::Kind,
-    operator::Link,
-    random::Mix,
-    refuse,
-};
+use super::{name::Kind, operator::Link, random::Mix, refuse};
 
 /// A value and how it stands there.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +90,12 @@ impl Candidate<'_> {
         if self.kind == Kind::Phrase {
             return words >= 4 && mix.upper == 0 && mix.symbols <= mix.blanks;
         }
-        self.quoted && words <= 3 && mix.digits > 0 && mix.symbols > 0 && mix.oddness() >= 20 && !self.value.contains(&b'=')
+        self.quoted
+            && words <= 3
+            && mix.digits > 0
+            && mix.symbols > 0
+            && mix.oddness() >= 20
+            && !self.value.contains(&b'=')
     }
 
     fn is_quoted_word(&self, mix: &Mix) -> bool {
@@ -105,7 +105,9 @@ impl Candidate<'_> {
                 return mix.oddness() >= 30;
             }
             let titled = mix.upper > 0 && mix.oddness() < 20;
-            return mix.symbols == 0 && mix.len >= 5 && if self.link == Link::Assign { !titled } else { mix.oddness() >= 25 };
+            return mix.symbols == 0
+                && mix.len >= 5
+                && if self.link == Link::Assign { !titled } else { mix.oddness() >= 25 };
         }
         if mix.digits == 0 && self.value.ends_with(b"!") && self.link != Link::Assign {
             return mix.upper == 0 && mix.oddness() >= 15 || hard > 1;
@@ -137,7 +139,10 @@ impl Candidate<'_> {
             && !is_expression(self.value)
             && !refuse::is_identifier(self.value, mix)
             && !(refers(self.value) && !self.quoted)
-            && ((mix.digits > 0 && mix.letters() > 0 && mix.digits + mix.letters() >= 4 && (hard > 0 || mix.digits > 1 || mix.oddness() >= 35))
+            && ((mix.digits > 0
+                && mix.letters() > 0
+                && mix.digits + mix.letters() >= 4
+                && (hard > 0 || mix.digits > 1 || mix.oddness() >= 35))
                 || (hard > 0 && mix.letters() > 3 && mix.oddness() >= 15))
     }
 
@@ -159,14 +164,20 @@ impl Candidate<'_> {
     fn is_token(&self, mix: &Mix) -> bool {
         let value = self.value;
         let least = if self.quoted || self.tight || self.schemed { 8 } else { 10 };
-        if mix.len < least || mix.blanks > 0 || refuse::is_path(value, mix) || refuse::is_digest(value) && self.kind == Kind::Key {
+        if mix.len < least
+            || mix.blanks > 0
+            || refuse::is_path(value, mix)
+            || refuse::is_digest(value) && self.kind == Kind::Key
+        {
             return false;
         }
         let spread = value.iter().filter(|byte| b"()<>{}[];,\"'`\\ ?#".contains(byte)).count();
         if spread > 0 && (!self.quoted || spread * 8 > mix.len || value.contains(&b'(')) {
             return false;
         }
-        if matches!(self.link, Link::Compare | Link::Prose | Link::Blank | Link::Argument | Link::Cell) && (mix.len < 12 || mix.digits == 0) {
+        if matches!(self.link, Link::Compare | Link::Prose | Link::Blank | Link::Argument | Link::Cell)
+            && (mix.len < 12 || mix.digits == 0)
+        {
             return false;
         }
         if mix.digits == 0 && (mix.len < 16 || mix.symbols * 6 > mix.len) {
@@ -204,7 +215,12 @@ fn calls(value: &[u8]) -> bool {
 
 /// Code: calls, indexes, operators between names.
 fn is_expression(value: &[u8]) -> bool {
-    let name = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'?' | b'-' | b'>' | b'$' | b'&' | b'*')).count();
+    let name = value
+        .iter()
+        .take_while(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'?' | b'-' | b'>' | b'$' | b'&' | b'*')
+        })
+        .count();
     let (name, rest) = value.split_at(name);
     let wordy = Mix::of(name).oddness() < 45;
     (matches!(rest.first(), Some(b'(' | b'[' | b'{' | b'<')) && wordy)
@@ -216,17 +232,44 @@ fn is_expression(value: &[u8]) -> bool {
 /// `user.password2`: names joined by dots.
 fn dotted(name: &[u8]) -> bool {
     name.contains(&b'.')
-        && name.split(|byte| *byte == b'.').all(|part| part.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_'))
+        && name
+            .split(|byte| *byte == b'.')
+            .all(|part| part.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_'))
 }
 
 /// Speaks of a secret: `pwd1`, `token2`, `arg3`.
 fn refers(value: &[u8]) -> bool {
-    let letters: Vec<u8> = value.iter().take(24).filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
-    [&b"pw"[..], b"pwd", b"passwd", b"token", b"secret", b"key", b"arg", b"param", b"val", b"var", b"str", b"user", b"version", b"line", b"int", b"uint", b"float", b"vec"]
-        .contains(&&letters[..])
+    let letters: Vec<u8> =
+        value.iter().take(24).filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
+    [
+        &b"pw"[..],
+        b"pwd",
+        b"passwd",
+        b"token",
+        b"secret",
+        b"key",
+        b"arg",
+        b"param",
+        b"val",
+        b"var",
+        b"str",
+        b"user",
+        b"version",
+        b"line",
+        b"int",
+        b"uint",
+        b"float",
+        b"vec",
+    ]
+    .contains(&&letters[..])
 }
 
 /// `Password:`, `Password?`, `Wrong!`: a label that people read.
 fn is_sentence_end(value: &[u8], hard: usize, mix: &Mix) -> bool {
-    mix.digits == 0 && hard <= 1 && mix.upper == 1 && value.first().is_some_and(u8::is_ascii_uppercase) && matches!(value.last(), Some(b'?' | b'!' | b'*')) && mix.oddness() < 20
+    mix.digits == 0
+        && hard <= 1
+        && mix.upper == 1
+        && value.first().is_some_and(u8::is_ascii_uppercase)
+        && matches!(value.last(), Some(b'?' | b'!' | b'*'))
+        && mix.oddness() < 20
 }

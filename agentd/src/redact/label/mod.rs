@@ -26,12 +26,29 @@ use value::Bounds;
 /// The kinds.
 pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-password", title: "Password behind its name", anchors: &["pass"], check: password },
-    Coded { id: "label-pwd", title: "Password behind a short name", anchors: &["pwd", "pswd", "pword", "psw"], check: pwd },
+    Coded {
+        id: "label-pwd",
+        title: "Password behind a short name",
+        anchors: &["pwd", "pswd", "pword", "psw"],
+        check: pwd,
+    },
     Coded { id: "label-pw", title: "Password behind pw", anchors: &["pw"], check: pw },
     Coded {
         id: "label-password-foreign",
         title: "Password behind its name in another language",
-        anchors: &["contrase", "senha", "parol", "kennwort", "wachtwoord", "has\u{142}o", "\u{43f}\u{430}\u{440}\u{43e}\u{43b}", "\u{5bc6}\u{7801}", "\u{5bc6}\u{78bc}", "\u{be44}\u{bc00}\u{bc88}\u{d638}", "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}"],
+        anchors: &[
+            "contrase",
+            "senha",
+            "parol",
+            "kennwort",
+            "wachtwoord",
+            "has\u{142}o",
+            "\u{43f}\u{430}\u{440}\u{43e}\u{43b}",
+            "\u{5bc6}\u{7801}",
+            "\u{5bc6}\u{78bc}",
+            "\u{be44}\u{bc00}\u{bc88}\u{d638}",
+            "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
+        ],
         check: foreign,
     },
     Coded { id: "label-secret", title: "Secret behind its name", anchors: &["secret"], check: secret },
@@ -39,38 +56,230 @@ pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-key", title: "Key behind its name", anchors: &["key"], check: key },
     Coded { id: "label-auth", title: "Credentials behind auth", anchors: &["auth"], check: auth },
     Coded { id: "label-credential", title: "Credential behind its name", anchors: &["cred"], check: credential },
-    Coded { id: "label-other", title: "Secret behind a rarer name", anchors: &["psk", "hmac", "jwt", "bearer", "signature", "webhook", "cookie", "sessid", "session", "connectionstring", "connstr"], check: other },
+    Coded {
+        id: "label-other",
+        title: "Secret behind a rarer name",
+        anchors: &[
+            "psk",
+            "hmac",
+            "jwt",
+            "bearer",
+            "signature",
+            "webhook",
+            "cookie",
+            "sessid",
+            "session",
+            "connectionstring",
+            "connstr",
+        ],
+        check: other,
+    },
     Coded { id: "label-pin", title: "PIN or one-time code behind its name", anchors: &["pin", "otp"], check: pin },
-    Coded { id: "label-phrase", title: "Seed phrase behind its name", anchors: &["mnemonic", "seed", "phrase"], check: phrase },
+    Coded {
+        id: "label-phrase",
+        title: "Seed phrase behind its name",
+        anchors: &["mnemonic", "seed", "phrase"],
+        check: phrase,
+    },
 ];
 
 const PASS: Word = Word {
     kind: Kind::Password,
     endings: &["", "word", "wd", "phrase", "wort", "wrd", "code", "words"],
-    glued: Glue::AllBut(&["by", "com", "tres", "sur", "over", "en", "under", "im", "multi", "single", "two", "one", "first", "second", "last"]),
-    refused: &["first", "second", "third", "last", "render", "single", "multi", "two", "one", "next", "each", "shader", "boarding", "low", "high", "band", "reset", "test", "tests", "final", "optimization", "forgot", "forgotten", "change", "show", "hide"],
+    glued: Glue::AllBut(&[
+        "by", "com", "tres", "sur", "over", "en", "under", "im", "multi", "single", "two", "one", "first", "second",
+        "last",
+    ]),
+    refused: &[
+        "first",
+        "second",
+        "third",
+        "last",
+        "render",
+        "single",
+        "multi",
+        "two",
+        "one",
+        "next",
+        "each",
+        "shader",
+        "boarding",
+        "low",
+        "high",
+        "band",
+        "reset",
+        "test",
+        "tests",
+        "final",
+        "optimization",
+        "forgot",
+        "forgotten",
+        "change",
+        "show",
+        "hide",
+    ],
 };
 const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&[]), refused: &["old"] };
-const PW: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]), refused: &[] };
-const FOREIGN: Word = Word { kind: Kind::Password, endings: &["", "a", "e", "\u{f1}a", "na"], glued: Glue::AllBut(&[]), refused: &[] };
-const SECRET: Word = Word { kind: Kind::Secret, endings: &["", "s"], glued: Glue::AllBut(&[]), refused: &["image", "pull", "tls", "kubernetes"] };
+const PW: Word = Word {
+    kind: Kind::Password,
+    endings: &[""],
+    glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]),
+    refused: &[],
+};
+const FOREIGN: Word =
+    Word { kind: Kind::Password, endings: &["", "a", "e", "\u{f1}a", "na"], glued: Glue::AllBut(&[]), refused: &[] };
+const SECRET: Word = Word {
+    kind: Kind::Secret,
+    endings: &["", "s"],
+    glued: Glue::AllBut(&[]),
+    refused: &["image", "pull", "tls", "kubernetes"],
+};
 const TOKEN: Word = Word {
     kind: Kind::Token,
     endings: &["", "s"],
     glued: Glue::AllBut(&["de", "un", "sub", "multi"]),
-    refused: &["max", "min", "num", "count", "total", "cancel", "cancellation", "next", "page", "pagination", "continuation", "end", "eos", "bos", "pad", "unk", "sync", "special", "resume", "marker", "start", "mask", "sep", "cls", "stop"],
+    refused: &[
+        "max",
+        "min",
+        "num",
+        "count",
+        "total",
+        "cancel",
+        "cancellation",
+        "next",
+        "page",
+        "pagination",
+        "continuation",
+        "end",
+        "eos",
+        "bos",
+        "pad",
+        "unk",
+        "sync",
+        "special",
+        "resume",
+        "marker",
+        "start",
+        "mask",
+        "sep",
+        "cls",
+        "stop",
+    ],
 };
 const KEY: Word = Word {
     kind: Kind::Key,
     endings: &["", "s"],
-    glued: Glue::Only(&["api", "secret", "access", "private", "priv", "account", "storage", "encryption", "encrypt", "signing", "sign", "master", "license", "auth", "app", "consumer", "service", "shared", "subscription", "session", "ssh", "hmac", "jwt", "crypt", "crypto", "webhook", "client", "server", "admin", "my", "user", "write", "read", "pass", "product", "activation", "serial"]),
-    refused: &["public", "pub", "primary", "foreign", "sort", "cache", "partition", "row", "idempotency", "range", "group", "routing", "bucket", "object", "map", "dict", "json", "arrow", "enter", "return", "escape", "column", "index", "lookup", "i18n", "translation", "hot", "short", "verify", "verifying", "verification", "dedup", "unique", "hash", "compound", "composite", "sub", "field", "item", "parent", "host", "known", "config", "registry", "s3", "etag", "checksum", "cachekey", "anon", "publishable", "site"],
+    glued: Glue::Only(&[
+        "api",
+        "secret",
+        "access",
+        "private",
+        "priv",
+        "account",
+        "storage",
+        "encryption",
+        "encrypt",
+        "signing",
+        "sign",
+        "master",
+        "license",
+        "auth",
+        "app",
+        "consumer",
+        "service",
+        "shared",
+        "subscription",
+        "session",
+        "ssh",
+        "hmac",
+        "jwt",
+        "crypt",
+        "crypto",
+        "webhook",
+        "client",
+        "server",
+        "admin",
+        "my",
+        "user",
+        "write",
+        "read",
+        "pass",
+        "product",
+        "activation",
+        "serial",
+    ]),
+    refused: &[
+        "public",
+        "pub",
+        "primary",
+        "foreign",
+        "sort",
+        "cache",
+        "partition",
+        "row",
+        "idempotency",
+        "range",
+        "group",
+        "routing",
+        "bucket",
+        "object",
+        "map",
+        "dict",
+        "json",
+        "arrow",
+        "enter",
+        "return",
+        "escape",
+        "column",
+        "index",
+        "lookup",
+        "i18n",
+        "translation",
+        "hot",
+        "short",
+        "verify",
+        "verifying",
+        "verification",
+        "dedup",
+        "unique",
+        "hash",
+        "compound",
+        "composite",
+        "sub",
+        "field",
+        "item",
+        "parent",
+        "host",
+        "known",
+        "config",
+        "registry",
+        "s3",
+        "etag",
+        "checksum",
+        "cachekey",
+        "anon",
+        "publishable",
+        "site",
+    ],
 };
-const AUTH: Word = Word { kind: Kind::Auth, endings: &["", "orization", "entication", "z", "n"], glued: Glue::AllBut(&[]), refused: &[] };
-const CREDENTIAL: Word = Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
-const OTHER: Word = Word { kind: Kind::Token, endings: &["", "id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
-const PIN: Word = Word { kind: Kind::Pin, endings: &["", "code"], glued: Glue::Nothing, refused: &["map", "gpio", "led"] };
-const PHRASE: Word = Word { kind: Kind::Phrase, endings: &["", "phrase", "words"], glued: Glue::Only(&["pass", "seed", "recovery", "mnemonic", "wallet"]), refused: &["random", "search", "key", "query"] };
+const AUTH: Word = Word {
+    kind: Kind::Auth,
+    endings: &["", "orization", "entication", "z", "n"],
+    glued: Glue::AllBut(&[]),
+    refused: &[],
+};
+const CREDENTIAL: Word =
+    Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
+const OTHER: Word =
+    Word { kind: Kind::Token, endings: &["", "id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
+const PIN: Word =
+    Word { kind: Kind::Pin, endings: &["", "code"], glued: Glue::Nothing, refused: &["map", "gpio", "led"] };
+const PHRASE: Word = Word {
+    kind: Kind::Phrase,
+    endings: &["", "phrase", "words"],
+    glued: Glue::Only(&["pass", "seed", "recovery", "mnemonic", "wallet"]),
+    refused: &["random", "search", "key", "query"],
+};
 
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     labelled(cursor, hit, &PASS)
@@ -154,5 +363,6 @@ fn starts_line(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let behind = cursor.slice(start - 24.min(start - floor), start);
     let line = behind.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let line = line.trim_ascii();
-    [&b""[..], b"export", b"set", b"ENV", b"env", b"-", b"+", b"setx", b"declare -x", b"local", b"*", b">", b"- export"].contains(&line)
+    [&b""[..], b"export", b"set", b"ENV", b"env", b"-", b"+", b"setx", b"declare -x", b"local", b"*", b">", b"- export"]
+        .contains(&line)
 }

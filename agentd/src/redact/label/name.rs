@@ -63,10 +63,60 @@ const JOINED: Class = Class::of("A-Za-z0-9_.-");
 
 /// Words behind a label that leave its meaning.
 const CLOSERS: &[&str] = &[
-    "value", "val", "string", "str", "env", "prod", "production", "dev", "development", "test", "testing", "staging",
-    "stage", "qa", "live", "sandbox", "default", "text", "plain", "plaintext", "cleartext", "raw", "b64", "base64", "hex",
-    "new", "old", "current", "confirm", "confirmation", "conf", "main", "primary", "secondary", "local", "admin", "root",
-    "db", "api", "base", "bytes", "literal", "const", "s", "hash", "v", "enc", "ext", "int", "global", "here", "w", "encoded", "data",
+    "value",
+    "val",
+    "string",
+    "str",
+    "env",
+    "prod",
+    "production",
+    "dev",
+    "development",
+    "test",
+    "testing",
+    "staging",
+    "stage",
+    "qa",
+    "live",
+    "sandbox",
+    "default",
+    "text",
+    "plain",
+    "plaintext",
+    "cleartext",
+    "raw",
+    "b64",
+    "base64",
+    "hex",
+    "new",
+    "old",
+    "current",
+    "confirm",
+    "confirmation",
+    "conf",
+    "main",
+    "primary",
+    "secondary",
+    "local",
+    "admin",
+    "root",
+    "db",
+    "api",
+    "base",
+    "bytes",
+    "literal",
+    "const",
+    "s",
+    "hash",
+    "v",
+    "enc",
+    "ext",
+    "int",
+    "global",
+    "here",
+    "w",
+    "encoded",
+    "data",
 ];
 
 /// Reads the identifier around a hit.
@@ -75,7 +125,9 @@ pub(super) fn read(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Label> 
     let behind = REACH.min(hit.start - hit.floor);
     let before = cursor.slice(hit.start - behind, hit.start);
     let (before, glued) = match (before.last(), cursor.at(hit.start)?) {
-        (Some(last), first) if last.is_ascii_alphabetic() && !(last.is_ascii_lowercase() && first.is_ascii_uppercase()) => {
+        (Some(last), first)
+            if last.is_ascii_alphabetic() && !(last.is_ascii_lowercase() && first.is_ascii_uppercase()) =>
+        {
             last_word(before)
         }
         _ => (before, &before[..0]),
@@ -88,7 +140,11 @@ pub(super) fn read(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Label> 
         return None;
     }
     let start = cursor.run_back(hit.start, behind, JOINED);
-    let kind = if word.kind == Kind::Key && (!glued.is_empty() || is_qualified(before, previous)) { Kind::Token } else { word.kind };
+    let kind = if word.kind == Kind::Key && (!glued.is_empty() || is_qualified(before, previous)) {
+        Kind::Token
+    } else {
+        word.kind
+    };
     Some(Label { kind, start, end })
 }
 
@@ -136,8 +192,27 @@ fn previous_word(text: &[u8]) -> &[u8] {
 /// `key` says what for: a word joined to it, or one of the usual ones a blank before it.
 fn is_qualified(before: &[u8], previous: &[u8]) -> bool {
     const SPACED: &[&str] = &[
-        "api", "secret", "access", "private", "account", "signing", "encryption", "master", "license", "auth", "app",
-        "service", "shared", "subscription", "storage", "webhook", "integration", "client", "ssh", "deploy", "bot",
+        "api",
+        "secret",
+        "access",
+        "private",
+        "account",
+        "signing",
+        "encryption",
+        "master",
+        "license",
+        "auth",
+        "app",
+        "service",
+        "shared",
+        "subscription",
+        "storage",
+        "webhook",
+        "integration",
+        "client",
+        "ssh",
+        "deploy",
+        "bot",
     ];
     match before.last() {
         Some(b' ') => SPACED.iter().any(|word| previous.eq_ignore_ascii_case(word.as_bytes())),
@@ -152,7 +227,10 @@ fn tail(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<usize> {
         _ => return word.endings.contains(&"").then_some(hit.end),
     };
     // The ordinary case in source: another word that only begins like this.
-    if next.is_ascii_lowercase() && !word.endings.iter().any(|ending| ending.as_bytes().first() == Some(&next)) && next != b's' {
+    if next.is_ascii_lowercase()
+        && !word.endings.iter().any(|ending| ending.as_bytes().first() == Some(&next))
+        && next != b's'
+    {
         return None;
     }
     let end = cursor.run(hit.end, REACH, IDENT);
@@ -211,12 +289,14 @@ mod tests {
     fn kind(text: &str, anchor: &str, word: &Word) -> Option<(Kind, String)> {
         let start = text.to_lowercase().find(anchor).unwrap();
         let hit = Hit { start, end: start + anchor.len(), floor: 0 };
-        read(&Cursor::new(text.as_bytes(), true), hit, word).map(|label| (label.kind, text[label.start..label.end].to_owned()))
+        read(&Cursor::new(text.as_bytes(), true), hit, word)
+            .map(|label| (label.kind, text[label.start..label.end].to_owned()))
     }
 
     #[test]
     fn the_last_words_of_an_identifier_decide() {
-        for text in ["dbPassword", "DB_PASS_PROD", "db-password", "app.mail.passwd", "passwordValue1", "MYSQLPASSWORD"] {
+        for text in ["dbPassword", "DB_PASS_PROD", "db-password", "app.mail.passwd", "passwordValue1", "MYSQLPASSWORD"]
+        {
             assert_eq!(kind(text, "pass", &PASS), Some((Kind::Password, text.to_owned())), "{text}");
         }
         for text in ["bypass", "compass", "passenger", "password_field", "passThrough", "PassedTests"] {

@@ -183,8 +183,27 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
 /// Skips a type between the name and the value: `token: &str = "…"`, `token string = "…"`.
 fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
     const TYPES: &[&str] = &[
-        "str", "text", "char", "byte", "[]byte", "[]string", "varchar", "&", "option<", "optional[", "securestring", "any",
-        "final", "*string", "nsstring", "cstring", "std::string", "string", "[u8", "object", "const",
+        "str",
+        "text",
+        "char",
+        "byte",
+        "[]byte",
+        "[]string",
+        "varchar",
+        "&",
+        "option<",
+        "optional[",
+        "securestring",
+        "any",
+        "final",
+        "*string",
+        "nsstring",
+        "cstring",
+        "std::string",
+        "string",
+        "[u8",
+        "object",
+        "const",
     ];
     if !TYPES.iter().any(|name| cursor.is_any_case(place.at, name)) {
         return place;
@@ -206,7 +225,9 @@ fn pair(cursor: &Cursor<'_>, place: Place) -> Place {
         }
     }
     let at = cursor.run(at, 8, Class::of("\"'\\"));
-    let Some(name) = ["value", "default", "content", "string", "secret"].iter().find(|name| cursor.is_any_case(at, name)) else {
+    let Some(name) =
+        ["value", "default", "content", "string", "secret"].iter().find(|name| cursor.is_any_case(at, name))
+    else {
         return if matches!(cursor.before(place.at), Some(b'{') | None) { place } else { Place { at: from, ..place } };
     };
     let at = cursor.run(cursor.run(at + name.len(), 8, Class::of("\"'\\")), COLUMN, BLANK);

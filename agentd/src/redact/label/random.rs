@@ -5,9 +5,9 @@
 /// For each letter the letters that follow it in ordinary identifiers and prose, one bit per letter from `a` on.
 /// Counted over the sources of the crates this project is built from; the pairs that make up 93 % of them.
 const FOLLOWS: [u32; 26] = [
-    0x13e_bd4e, 0x016_4911, 0x01e_4d95, 0x016_4919, 0x1ef_b97f, 0x016_4931, 0x016_6191, 0x00a_4111, 0x2ae_f87f, 0x000_0000,
-    0x004_0110, 0x11c_4939, 0x014_d113, 0x03c_6d7d, 0x07e_fd6f, 0x11e_c991, 0x010_0000, 0x13e_7d5d, 0x11c_c995, 0x11e_c9b5,
-    0x00e_b937, 0x000_0111, 0x002_6191, 0x008_8010, 0x004_8000, 0x000_0010,
+    0x13e_bd4e, 0x016_4911, 0x01e_4d95, 0x016_4919, 0x1ef_b97f, 0x016_4931, 0x016_6191, 0x00a_4111, 0x2ae_f87f,
+    0x000_0000, 0x004_0110, 0x11c_4939, 0x014_d113, 0x03c_6d7d, 0x07e_fd6f, 0x11e_c991, 0x010_0000, 0x13e_7d5d,
+    0x11c_c995, 0x11e_c9b5, 0x00e_b937, 0x000_0111, 0x002_6191, 0x008_8010, 0x004_8000, 0x000_0010,
 ];
 
 /// Bytes of a value that are looked at: more tell nothing new.
@@ -88,8 +88,10 @@ fn is_odd(before: u8, byte: u8) -> Option<bool> {
         let row = FOLLOWS.get(usize::from(before.to_ascii_lowercase() - b'a'))?;
         return Some(row >> (byte.to_ascii_lowercase() - b'a') & 1 == 0);
     }
-    (before.is_ascii_alphanumeric() && byte.is_ascii_alphanumeric() && !(before.is_ascii_digit() && byte.is_ascii_digit()))
-        .then_some(true)
+    (before.is_ascii_alphanumeric()
+        && byte.is_ascii_alphanumeric()
+        && !(before.is_ascii_digit() && byte.is_ascii_digit()))
+    .then_some(true)
 }
 
 #[cfg(test)]
@@ -98,7 +100,9 @@ mod tests {
 
     #[test]
     fn words_and_identifiers_are_not_random() {
-        for value in ["authentication", "getUserToken", "correct horse battery staple", "max_output_tokens", "localhost"] {
+        for value in
+            ["authentication", "getUserToken", "correct horse battery staple", "max_output_tokens", "localhost"]
+        {
             assert!(!Mix::of(value.as_bytes()).is_random(), "{value}");
         }
     }

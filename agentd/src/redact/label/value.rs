@@ -140,7 +140,10 @@ fn quote(cursor: &Cursor<'_>, at: usize) -> Option<Quote> {
             let byte = cursor.at(end).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
             Some(Quote { escapes: end - at, byte, ..plain })
         }
-        b'&' => ["&quot;", "&#34;", "&#39;", "&apos;"].into_iter().find(|text| cursor.is(at, text)).map(|text| Quote { text, ..plain }),
+        b'&' => ["&quot;", "&#34;", "&#39;", "&apos;"]
+            .into_iter()
+            .find(|text| cursor.is(at, text))
+            .map(|text| Quote { text, ..plain }),
         b'%' => ["%22", "%27"].into_iter().find(|text| cursor.is(at, text)).map(|text| Quote { text, ..plain }),
         0xe2 if cursor.is(at, "\u{201c}") => Some(Quote { text: "\u{201d}", ..plain }),
         0xe2 if cursor.is(at, "\u{2018}") => Some(Quote { text: "\u{2019}", ..plain }),
@@ -159,7 +162,8 @@ impl Quote {
             return self.text.as_bytes().first() == Some(&byte) && cursor.is(at, self.text);
         }
         if self.escapes > 0 {
-            return byte == self.byte || byte == b'\\' && cursor.at(cursor.run(at, self.escapes, Class::of("\\"))) == Some(self.byte);
+            return byte == self.byte
+                || byte == b'\\' && cursor.at(cursor.run(at, self.escapes, Class::of("\\"))) == Some(self.byte);
         }
         byte == self.byte
     }
@@ -167,8 +171,25 @@ impl Quote {
 
 /// Words that say how a credential is to be used.
 fn scheme(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
-    const SCHEMES: &[&str] =
-        &["bearer", "basic", "token", "apikey", "api-key", "bot", "digest", "key", "sso-key", "oauth", "negotiate", "ghs", "splunk", "jwt", "pass:", "base64:", "plain:"];
+    const SCHEMES: &[&str] = &[
+        "bearer",
+        "basic",
+        "token",
+        "apikey",
+        "api-key",
+        "bot",
+        "digest",
+        "key",
+        "sso-key",
+        "oauth",
+        "negotiate",
+        "ghs",
+        "splunk",
+        "jwt",
+        "pass:",
+        "base64:",
+        "plain:",
+    ];
     let Some(scheme) = SCHEMES.iter().find(|scheme| cursor.is_any_case(at, scheme)) else { return (at, false) };
     let end = at + scheme.len();
     if scheme.ends_with(':') {
@@ -195,7 +216,13 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
         match cursor.at(at) {
             None | Some(b'\n' | b'\r') => break,
             Some(byte) if quote.closes(cursor, at, byte) => break,
-            Some(b'\\') if quote.escapes == 0 && quote.text.is_empty() && cursor.at(at + 1).is_some_and(|byte| byte != b'\n') => at += 2,
+            Some(b'\\')
+                if quote.escapes == 0
+                    && quote.text.is_empty()
+                    && cursor.at(at + 1).is_some_and(|byte| byte != b'\n') =>
+            {
+                at += 2
+            }
             Some(_) => at += 1,
         }
     }
@@ -208,7 +235,13 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
         match cursor.at(at) {
             None => break,
             Some(byte) if stop.has(byte) => break,
-            Some(b'\\') if cursor.at(at + 1).is_some_and(|byte| matches!(byte, b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'\n')) => break,
+            Some(b'\\')
+                if cursor
+                    .at(at + 1)
+                    .is_some_and(|byte| matches!(byte, b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'\n')) =>
+            {
+                break;
+            }
             Some(0xe2) if at > start && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2026}")) => break,
             Some(_) => at += 1,
         }
