@@ -31,8 +31,8 @@ const FILE_MAX: u64 = 1 << 20;
 const ROUNDS: usize = 7;
 /// Length of a hostile text.
 const HOSTILE: usize = 1_000_000;
-/// A byte that no source text holds.
-const ABSENT: u8 = 0x01;
+/// A byte that no text holds: UTF-8 has no use for it.
+const ABSENT: u8 = 0xff;
 
 /// Prints figures and remembers whether one missed its bound.
 struct Sheet {
@@ -183,7 +183,7 @@ fn hostile() -> Vec<(&'static str, String)> {
         ("sk-", "sk-"),
         ("token_", "token_"),
         ("password:", "password:"),
-        ("password: ", "password: "),
+        ("password: and a blank", "password: "),
         ("eyJ", "eyJ"),
         ("user and password of a URL", "://a:"),
         ("base64", "QWxhZGRpbjpvcGVuIHNlc2FtZS9hbmQ+"),
