@@ -16,9 +16,14 @@
 pub mod kinds;
 mod known;
 mod marker;
+#[allow(dead_code)] // until the engine calls it
 mod pattern;
+#[allow(dead_code)] // until the engine calls it
+mod personal;
 mod stream;
 mod text;
+#[allow(dead_code)] // until the engine calls it
+mod userrules;
 mod vault;
 
 use std::{borrow::Cow, sync::Arc};
