@@ -78,7 +78,7 @@ pub(super) fn us_ssn(text: &str) -> Option<usize> {
 }
 
 pub(super) fn uk_nino(text: &str) -> Option<usize> {
-    let (first, second) = (text.bytes().next()?, text.bytes().nth(1)?);
+    let (first, second) = (text.bytes().next()?, text.as_bytes().get(1).copied()?);
     let never = matches!(first, b'D' | b'F' | b'I' | b'Q' | b'U' | b'V') || b"DFIOQUV".contains(&second);
     let reserved = ["BG", "GB", "NK", "KN", "TN", "NT", "ZZ"].iter().any(|prefix| text.starts_with(prefix));
     (!never && !reserved).then_some(text.len())
