@@ -1,6 +1,6 @@
 //! The choke point before disk, log and wire.
 //!
-//! Owns the one type of text that may be stored, logged or sent: [`Redacted`]. Only a [`Redactor`] makes it, so the
+//! Owns the one type of text that may be stored or logged, [`Redacted`], and the one that may be sent, [`Outbound`]. Only a [`Redactor`] makes it, so the
 //! compiler shows every place where text leaves. Every door calls the same engine; there is no second list of
 //! patterns anywhere.
 //!
@@ -9,6 +9,7 @@
 //! - [`engine`]: one pass over the table's anchors, checks in bounded windows, split-invariant.
 //! - [`stream`]: the same over text that comes in pieces.
 //! - [`vault`]: numbered markers towards the model and the way back from them, in RAM only.
+//! - [`outbound`]: what a conversation's model is shown.
 //!
 //! Invariants: redacting twice equals redacting once; a marker reveals neither length nor any character; time is
 //! linear in the text; what is decided about a text does not depend on how it was cut into pieces.
@@ -17,6 +18,7 @@ mod encoded;
 mod engine;
 mod known;
 mod marker;
+mod outbound;
 mod rules;
 mod scan;
 mod stream;
@@ -27,6 +29,7 @@ mod view;
 use std::{borrow::Cow, sync::Arc};
 
 pub use marker::{MARKER, has_marker};
+pub use outbound::{ModelView, Outbound};
 pub use stream::Stream;
 pub use text::Redacted;
 pub use vault::{Vault, WriteConflict};
