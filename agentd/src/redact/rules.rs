@@ -1,11 +1,18 @@
 //! Everything one redactor goes by: the table that all share, the values it knows, what the user added and allowed.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use super::{
     Settings,
-    engine::{Anchor, Anchors, Coded, Cursor, Progress},
+    engine::{Anchor, Anchors, Coded, Cursor, Found, Hit, Progress},
+    kinds::{self, Kind, Rule},
     known::Known,
+    near,
+    pattern::Pattern,
+    shape,
 };
 
 /// The table in the form that is searched. One for the whole process.
@@ -16,23 +23,78 @@ pub(super) struct Table {
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
+/// A table that recognises nothing.
+static EMPTY: LazyLock<Table> = LazyLock::new(|| Table::of(Builder::default()));
+
+/// The table.
+pub(super) fn table() -> &'static Table {
+    &TABLE
+}
+
 /// Kind of an exact value.
 pub(super) const KNOWN: u16 = u16::MAX;
 
 impl Table {
     fn build() -> Self {
-        let mut anchors = Vec::new();
-        let mut names = Vec::new();
+        let mut table = Builder::default();
         for coded in CODED.iter().copied().flatten() {
-            let kind = u16::try_from(names.len()).unwrap_or(KNOWN);
-            names.push(coded.id);
-            for text in coded.anchors {
-                anchors.push(Anchor { text: (*text).to_owned(), kind, judge: Box::new(coded.check) });
+            let kind = table.name(coded.id);
+            for anchor in coded.anchors {
+                table.add(anchor, kind, coded.check);
             }
         }
+        for kind in kinds::all() {
+            table.row(kind);
+        }
+        Self::of(table)
+    }
+
+    fn of(table: Builder) -> Self {
         #[expect(clippy::expect_used, reason = "the table is compiled in, and a test builds it")]
-        let anchors = Anchors::new(anchors).expect("the table fits an automaton");
-        Self { anchors, names }
+        let anchors = Anchors::new(table.anchors).expect("the table fits an automaton");
+        Self { anchors, names: table.names }
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    anchors: Vec<Anchor>,
+    names: Vec<&'static str>,
+}
+
+impl Builder {
+    fn name(&mut self, id: &'static str) -> u16 {
+        self.names.push(id);
+        u16::try_from(self.names.len() - 1).unwrap_or(KNOWN)
+    }
+
+    fn add(
+        &mut self,
+        anchor: &str,
+        kind: u16,
+        judge: impl Fn(&Cursor<'_>, Hit) -> Option<Found> + Send + Sync + 'static,
+    ) {
+        self.anchors.push(Anchor { text: anchor.to_owned(), kind, judge: Box::new(judge) });
+    }
+
+    /// A row whose pattern is not in the language recognises nothing; a test finds it.
+    fn row(&mut self, row: &'static Kind) {
+        let kind = self.name(row.id);
+        match row.rule {
+            Rule::Shape(patterns) => {
+                for pattern in patterns.iter().filter_map(|source| Pattern::parse(source).ok()) {
+                    let anchor = pattern.anchor().to_owned();
+                    self.add(&anchor, kind, move |cursor, hit| shape::judge(&pattern, cursor, hit));
+                }
+            }
+            Rule::Near { words, values } => {
+                let values: Arc<[Pattern]> = values.iter().filter_map(|source| Pattern::parse(source).ok()).collect();
+                for word in words {
+                    let values = Arc::clone(&values);
+                    self.add(word, kind, move |cursor, hit| near::judge(&values, cursor, hit));
+                }
+            }
+        }
     }
 }
 
@@ -53,6 +115,11 @@ impl Default for Rules {
 impl Rules {
     pub(super) fn new(_settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
         Self { table: &TABLE, known: Known::new(values) }
+    }
+
+    /// Exact values only.
+    pub(super) fn known_only(values: impl IntoIterator<Item = String>) -> Self {
+        Self { table: &EMPTY, known: Known::new(values) }
     }
 
     /// The name of a kind, as findings carry it.

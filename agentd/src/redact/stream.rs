@@ -57,6 +57,11 @@ impl Stream {
         rest
     }
 
+    /// Bytes that are neither returned nor dropped yet.
+    pub fn held(&self) -> usize {
+        self.text.len() - self.done
+    }
+
     /// Secrets replaced so far.
     pub fn count(&self) -> u32 {
         self.count

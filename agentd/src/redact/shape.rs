@@ -1,0 +1,98 @@
+//! Values that are recognised by their own form: the shape kinds of the table.
+//!
+//! A value counts when it begins at a boundary, matches its pattern and is no placeholder; it then ends where its
+//! token ends, so that a longer key than the pattern knows leaves no tail behind.
+
+use super::{
+    engine::{Cursor, Found, Hit, TOKEN, Then, WORD},
+    pattern::Pattern,
+    wrapped,
+};
+
+/// Shorter anchors are parts of ordinary words (`task-`, `risk-`): they need a boundary before them.
+const DISTINCT_ANCHOR: usize = 6;
+/// Bytes of a value after which it is long enough to be replaced before its end is known.
+const VALUE_MAX: usize = 1024;
+/// Different bytes of a value's random part: fewer are `xxxx` and `0000`.
+const DISTINCT_MIN: usize = 5;
+/// Words that stand in the values of documentation, in lower case.
+const PLACEHOLDERS: [&str; 12] = [
+    "example",
+    "placeholder",
+    "your",
+    "xxxxx",
+    "redacted",
+    "dummy",
+    "changeme",
+    "insert",
+    "replace",
+    "12345678901234567890",
+    "....",
+    "****",
+];
+
+/// Judges one pattern of a shape kind at its anchor.
+pub(super) fn judge(pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    if cursor.slice(hit.start, hit.end) != pattern.anchor().as_bytes() {
+        return None;
+    }
+    let at = |at: usize| cursor.at(at);
+    let start = pattern.match_before(&at, hit.start)?.max(hit.floor);
+    if !begins(cursor, start, hit) {
+        return None;
+    }
+    let end = wrapped::match_after(pattern, cursor, hit.end)?;
+    if is_placeholder(cursor.slice(hit.end, end)) {
+        return None;
+    }
+    Some(extended(cursor, start, end))
+}
+
+/// True when a token may begin here.
+fn begins(cursor: &Cursor<'_>, start: usize, hit: Hit) -> bool {
+    start == hit.floor || hit.end - hit.start >= DISTINCT_ANCHOR || is_boundary(cursor, start)
+}
+
+/// True when what stands before `at` does not belong to the same word: an escape such as `\n` or `%3D` does not.
+pub(super) fn is_boundary(cursor: &Cursor<'_>, at: usize) -> bool {
+    let Some(before) = cursor.before(at) else { return true };
+    if !WORD.has(before) && before != b'-' {
+        return true;
+    }
+    let escape = |back: usize| at.checked_sub(back).and_then(|at| cursor.at(at));
+    match before {
+        b'n' | b't' | b'r' => escape(2) == Some(b'\\'),
+        b'0'..=b'9' | b'A'..=b'F' | b'a'..=b'f' => {
+            escape(3) == Some(b'%') || escape(6) == Some(b'\\') && escape(5) == Some(b'u')
+        }
+        _ => false,
+    }
+}
+
+/// The finding to the end of the token's run.
+fn extended(cursor: &Cursor<'_>, start: usize, end: usize) -> Found {
+    let mut end = end;
+    let bound = end + VALUE_MAX;
+    while end < bound
+        && cursor
+            .at(end)
+            .is_some_and(|byte| WORD.has(byte) || byte == b'-' && cursor.at(end + 1).is_some_and(|next| WORD.has(next)))
+    {
+        end += 1;
+    }
+    let then = if end == bound { Then::Run(TOKEN) } else { Then::Stop };
+    Found { start, end, then }
+}
+
+/// True for values that stand in documentation instead of a real one.
+pub(super) fn is_placeholder(value: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    for byte in value {
+        seen[usize::from(*byte)] = true;
+    }
+    if value.len() > DISTINCT_MIN * 2 && seen.iter().filter(|seen| **seen).count() < DISTINCT_MIN {
+        return true;
+    }
+    let lower = value.to_ascii_lowercase();
+    PLACEHOLDERS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+}
