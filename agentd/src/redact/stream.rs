@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{MARKER, Redactor, Vault, engine::Span, scan::Scan, view::View};
+use super::{MARKER, Redactor, Vault, engine::Span, redactors, scan::Scan, view::View};
 
 /// Bytes of settled text kept as context for what comes next: checks look behind, no further than this.
 const CONTEXT: usize = 256;
@@ -38,9 +38,9 @@ impl Stream {
     /// Takes the next piece and returns what is settled.
     pub fn push(&mut self, piece: &str) -> String {
         self.text.push_str(piece);
-        let mut out = self.step(false);
+        let mut out = self.settle(false);
         if self.text.len() - self.done > HELD_MAX {
-            out.push_str(&self.step(true));
+            out.push_str(&self.settle(true));
             self.scan = Scan::default();
             self.text.clear();
             self.done = 0;
@@ -50,7 +50,7 @@ impl Stream {
 
     /// The rest, when nothing more comes. The stream can be used again for another text.
     pub fn finish(&mut self) -> String {
-        let rest = self.step(true);
+        let rest = self.settle(true);
         let fresh = Self::new(self.redactor.clone(), self.vault.take());
         let count = std::mem::replace(self, fresh).count;
         self.count = count;
@@ -65,6 +65,15 @@ impl Stream {
     /// Secrets replaced so far.
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// One step; a text whose search panics is dropped.
+    fn settle(&mut self, last: bool) -> String {
+        let settled = redactors::guarded(|| self.step(last));
+        settled.unwrap_or_else(|| {
+            *self = Self::new(self.redactor.clone(), self.vault.take());
+            redactors::DROPPED.to_owned()
+        })
     }
 
     fn step(&mut self, last: bool) -> String {

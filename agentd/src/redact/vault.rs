@@ -65,7 +65,7 @@ pub enum WriteConflict {
     Placeholder(String),
     /// The new text has lost hidden values.
     #[error(
-        "it would drop {0} hidden values of the file; keep their [REDACTED:n] markers, or remove them on purpose \
+        "it would drop {0} of the file's hidden values; keep their [REDACTED:n] markers, or remove them on purpose \
          with edit_file"
     )]
     Dropped(usize),

@@ -23,7 +23,13 @@ fn bench() -> Bench {
     fs::create_dir_all(root.join(".git")).unwrap();
     let project = Project::find_with_home(&root, None).unwrap().map(Arc::new);
     let limits = ToolLimits { command_timeout: Duration::from_secs(20), output_cap: 4096, result_cap: 50_000 };
-    let context = ToolContext { project, cancel: CancellationToken::new(), limits, seen: Arc::default() };
+    let context = ToolContext {
+        project,
+        cancel: CancellationToken::new(),
+        limits,
+        seen: Arc::default(),
+        view: ModelView::default(),
+    };
     Bench { _directory: directory, root, context, toolbox: Toolbox::new(toolbox()) }
 }
 
