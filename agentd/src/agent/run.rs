@@ -283,7 +283,10 @@ impl<'a> Run<'a> {
         for (index, call) in raw.iter().enumerate() {
             let usable = !call.id.is_empty() && calls.iter().all(|known| known.id != call.id);
             let id = if usable { call.id.clone() } else { format!("call_{}_{index}", self.turns) };
-            calls.push(ToolCall { id, name: call.name.clone(), arguments: self.view.json(&call.arguments) });
+            // A provider refuses a history with other characters in a name, so there is no marker in it.
+            let name = Some(&call.name).filter(|name| self.view.text(name).as_str() == name.as_str());
+            let name = name.map_or("redacted", String::as_str).to_owned();
+            calls.push(ToolCall { id, name, arguments: self.view.json(&call.arguments) });
         }
         calls
     }

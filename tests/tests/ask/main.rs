@@ -8,6 +8,7 @@
 mod config;
 mod conversations;
 mod desk;
+mod doors;
 mod failures;
 mod input;
 mod interrupts;
