@@ -5,12 +5,16 @@
 //! ever unlinked or killed here: a start that takes too long is reported and left alone.
 
 use std::{
+    convert::Infallible,
     ffi::OsString,
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::{
         fd::AsFd as _,
-        unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+        unix::{
+            fs::{DirBuilderExt as _, OpenOptionsExt as _},
+            process::CommandExt as _,
+        },
     },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -233,6 +237,16 @@ pub fn pass_through(args: &[OsString]) -> Result<u8, Failure> {
             Err(e) => return Err(Failure::new(ErrorKind::Failure, format!("lost {}: {e}", program.display()))),
         }
     }
+}
+
+/// Becomes `agentd` with these arguments: its streams, its exit code, its signals, for as long as it takes.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn replace(args: &[OsString]) -> Result<Infallible, Failure> {
+    let program = find_agentd()?;
+    let error = Command::new(&program).args(args).exec();
+    Err(Failure::new(ErrorKind::Failure, format!("cannot run {}: {error}", program.display())))
 }
 
 /// What `agentd` said when run with these arguments.

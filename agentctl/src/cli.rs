@@ -104,6 +104,9 @@ pub enum Command {
     /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Find secrets in files or text, with the rules that guard every ask
+    #[command(subcommand)]
+    Redact(RedactCommand),
     /// The models the provider offers, with prices
     Models(JsonFlag),
     /// The sessions in the daemon's memory
@@ -267,6 +270,36 @@ pub enum ConfigCommand {
     },
     /// Where the configuration file is
     Path,
+}
+
+/// `agentctl redact`.
+#[derive(Debug, Subcommand)]
+pub enum RedactCommand {
+    /// Say where secrets stand; exit code 1 when there are any, 2 when a file cannot be read
+    #[command(
+        after_help = "Examples:\n  agentctl redact check .env notes.md\n  git diff --cached | agentctl redact check -\n  agentctl redact check $(git diff --cached --name-only --diff-filter=d)   # as a pre-commit hook"
+    )]
+    Check {
+        /// Files; - is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a copy without its secrets
+    #[command(after_help = "Example:\n  journalctl -u app | agentctl redact text - > for-the-ticket.log")]
+    Text {
+        /// A file; - is standard input
+        #[arg(default_value = "-", value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Every kind of secret that is recognised, your own rules included
+    Rules {
+        /// One JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `agentctl sessions`.

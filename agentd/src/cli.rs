@@ -1,13 +1,17 @@
-//! The daemon's command line, and the commands that only read the configuration.
+//! The daemon's command line, and the commands that need no running daemon.
 //!
 //! Owns the flags and `agentd config …`. Output goes to stdout, faults to stderr. Exit codes: 0 ok, 2 usage, 78
 //! (`EX_CONFIG`) for a configuration with faults; systemd does not restart after 78.
+
+mod redact;
 
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+pub use redact::{RedactArgs, RedactCommand, run_redact};
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
@@ -42,6 +46,8 @@ pub struct Cli {
 pub enum Command {
     /// Show and check the configuration.
     Config(ConfigArgs),
+    /// Find and replace secrets in files or text.
+    Redact(RedactArgs),
 }
 
 /// `agentd config`.

@@ -18,6 +18,7 @@ mod doctor;
 mod logs;
 mod man;
 mod models;
+mod redact;
 mod schema;
 mod sessions;
 mod status;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Completions { shell } => return completions::run(shell),
         Command::Man { command } => return man::run(command.as_deref()),
         Command::Config(command) => return config::run(command),
+        Command::Redact(command) => return redact::run(command),
         Command::Doctor(flag) => return doctor::run(flag.json),
         other => other,
     };

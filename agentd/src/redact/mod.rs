@@ -18,6 +18,7 @@ mod encoded;
 mod engine;
 pub mod kinds;
 mod known;
+mod label;
 mod marker;
 mod near;
 mod outbound;
@@ -27,6 +28,7 @@ mod rules;
 mod scan;
 mod shape;
 mod stream;
+mod structure;
 mod text;
 mod vault;
 mod view;
@@ -37,7 +39,7 @@ use std::{borrow::Cow, sync::Arc};
 pub use marker::{MARKER, has_marker};
 pub use outbound::{ModelView, Outbound};
 pub use redactors::{Counts, Redactors, is_redacting};
-pub use stream::Stream;
+pub use stream::{Located, Stream};
 pub use text::Redacted;
 pub use vault::{Vault, WriteConflict};
 
@@ -165,7 +167,7 @@ impl Redactor {
         if found.is_empty() {
             return (Redacted::made(text), 0);
         }
-        self.counts.add(&found);
+        self.counts.add(found.iter().map(|finding| finding.kind.clone()));
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
         for Finding { start, end, .. } in &found {

@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-use super::{Finding, Redactor, Settings};
+use super::{Redactor, Settings};
 use crate::sync::lock;
 
 /// What stands in place of a text whose redaction failed.
@@ -25,11 +25,11 @@ pub(super) const DROPPED: &str = "[text dropped: redaction failed]";
 pub struct Counts(Mutex<BTreeMap<Cow<'static, str>, u64>>);
 
 impl Counts {
-    pub(super) fn add(&self, found: &[Finding]) {
+    pub(super) fn add(&self, kinds: impl IntoIterator<Item = Cow<'static, str>>) {
         let mut counts = lock(&self.0);
-        for finding in found {
+        for kind in kinds {
             // Kinds are rows of a table or rules of the user's: the map is as small as these.
-            *counts.entry(finding.kind.clone()).or_default() += 1;
+            *counts.entry(kind).or_default() += 1;
         }
     }
 

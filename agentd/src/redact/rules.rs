@@ -10,9 +10,9 @@ use super::{
     engine::{Anchor, Anchors, Coded, Cursor, Found, Hit, Progress},
     kinds::{self, Kind, Rule},
     known::Known,
-    near,
+    label, near,
     pattern::Pattern,
-    shape,
+    shape, structure,
 };
 
 /// The table in the form that is searched. One for the whole process.
@@ -98,7 +98,7 @@ impl Builder {
     }
 }
 
-const CODED: &[&[Coded]] = &[];
+const CODED: &[&[Coded]] = &[structure::ARMOUR, label::CODE];
 
 /// What a redactor goes by.
 pub(super) struct Rules {

@@ -61,7 +61,6 @@ impl Scan {
     }
 
     fn settle(&mut self, spans: Vec<Span>, until: usize, view: &[u8]) -> Settled {
-        let open = self.anchors.open.is_some();
         let mut until = boundary(view, until);
         for span in &spans {
             if span.start < until && until < span.end {
@@ -69,14 +68,13 @@ impl Scan {
             }
         }
         // A value that goes on has its marker already: nothing of what has come of it needs to wait.
-        if let Some(goes_on) = spans.last().filter(|span| open && span.end == view.len()) {
-            if until >= goes_on.start {
-                until = goes_on.end;
-            }
+        let open = self.anchors.open.map(|_| self.anchors.floor);
+        if let Some(goes_on) = spans.last().filter(|span| Some(span.end) == open && span.start <= until) {
+            until = goes_on.end;
         }
         let (spans, later) = spans.into_iter().partition(|span| span.end <= until);
         self.found = later;
-        Settled { spans, until, open: open && until == view.len() }
+        Settled { spans, until, open: open == Some(until) }
     }
 
     /// Exact values. One that may still become whole, or longer, waits.
@@ -137,7 +135,7 @@ impl Scan {
 }
 
 /// The nearest start of a character at or before `at`.
-fn boundary(view: &[u8], at: usize) -> usize {
+pub(super) fn boundary(view: &[u8], at: usize) -> usize {
     let mut at = at.min(view.len());
     while at > 0 && view.get(at).is_some_and(|byte| byte & 0xc0 == 0x80) {
         at -= 1;

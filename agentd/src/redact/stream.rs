@@ -5,7 +5,13 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{MARKER, Redactor, Vault, engine::Span, redactors, scan::Scan, view::View};
+use super::{
+    MARKER, Redactor, Vault,
+    engine::Span,
+    redactors,
+    scan::{Scan, boundary},
+    view::View,
+};
 
 /// Bytes of settled text kept as context for what comes next: checks look behind, no further than this.
 const CONTEXT: usize = 256;
@@ -27,12 +33,53 @@ pub struct Stream {
     done: usize,
     /// The value whose marker is due when it ends, as far as it came.
     value: Option<String>,
+    /// Offset of `text` in the whole.
+    offset: u64,
+    /// Findings that nobody has taken, when somebody wants them.
+    found: Option<Vec<Located>>,
     count: u32,
+}
+
+/// A finding in a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// First byte, from the start of the stream.
+    pub start: u64,
+    /// Byte after the last.
+    pub end: u64,
+    /// Name of the kind.
+    pub kind: Cow<'static, str>,
 }
 
 impl Stream {
     pub(super) fn new(redactor: Redactor, vault: Option<Arc<Vault>>) -> Self {
-        Self { redactor, vault, scan: Scan::default(), text: String::new(), done: 0, value: None, count: 0 }
+        Self {
+            redactor,
+            vault,
+            scan: Scan::default(),
+            text: String::new(),
+            done: 0,
+            value: None,
+            offset: 0,
+            found: None,
+            count: 0,
+        }
+    }
+
+    /// The same stream, which also says where it found what.
+    #[must_use]
+    pub fn locating(mut self) -> Self {
+        self.found = Some(Vec::new());
+        self
+    }
+
+    /// What was found since the last call and is whole, and the offset before which nothing more will be found.
+    pub fn located(&mut self) -> (Vec<Located>, u64) {
+        let settled = self.offset + self.done as u64;
+        let Some(found) = &mut self.found else { return (Vec::new(), settled) };
+        let open = found.split_off(found.len() - usize::from(self.value.is_some() && !found.is_empty()));
+        let until = open.first().map_or(settled, |finding| finding.start);
+        (std::mem::replace(found, open), until)
     }
 
     /// Takes the next piece and returns what is settled.
@@ -40,20 +87,18 @@ impl Stream {
         self.text.push_str(piece);
         let mut out = self.settle(false);
         if self.text.len() - self.done > HELD_MAX {
-            out.push_str(&self.settle(true));
-            self.scan = Scan::default();
-            self.text.clear();
-            self.done = 0;
+            out.push_str(&self.finish());
         }
         out
     }
 
-    /// The rest, when nothing more comes. The stream can be used again for another text.
+    /// The rest, when nothing more comes. What is pushed later is another text.
     pub fn finish(&mut self) -> String {
         let rest = self.settle(true);
-        let fresh = Self::new(self.redactor.clone(), self.vault.take());
-        let count = std::mem::replace(self, fresh).count;
-        self.count = count;
+        self.scan = Scan::default();
+        self.offset += self.text.len() as u64;
+        self.text.clear();
+        self.done = 0;
         rest
     }
 
@@ -71,7 +116,9 @@ impl Stream {
     fn settle(&mut self, last: bool) -> String {
         let settled = redactors::guarded(|| self.step(last));
         settled.unwrap_or_else(|| {
-            *self = Self::new(self.redactor.clone(), self.vault.take());
+            self.offset += self.done as u64;
+            (self.scan, self.done, self.value) = (Scan::default(), 0, None);
+            self.text.clear();
             redactors::DROPPED.to_owned()
         })
     }
@@ -93,10 +140,11 @@ impl Stream {
             out.push_str(text.get(self.done..until).unwrap_or_default());
             self.done = until;
         }
-        let cut = view.at_or_before(self.done).saturating_sub(CONTEXT);
+        let cut = boundary(view.bytes(), view.at_or_before(self.done).saturating_sub(CONTEXT));
         let raw = view.raw(cut);
         self.scan.forget(cut);
         self.done -= raw;
+        self.offset += raw as u64;
         self.text = text;
         self.text.drain(..raw);
         out
@@ -111,6 +159,14 @@ impl Stream {
             out.push_str(text.get(self.done..start).unwrap_or_default());
             self.value = Some(String::new());
             self.count = self.count.saturating_add(1);
+            self.redactor.counts.add([self.redactor.rules.name(span.kind)]);
+            if let Some(found) = &mut self.found {
+                let at = self.offset + start as u64;
+                found.push(Located { start: at, end: at, kind: self.redactor.rules.name(span.kind) });
+            }
+        }
+        if let Some(last) = self.found.as_mut().and_then(|found| found.last_mut()) {
+            last.end = last.end.max(self.offset + end as u64);
         }
         if let Some(value) = &mut self.value {
             let more = text.get(self.done.max(start)..end).unwrap_or_default();

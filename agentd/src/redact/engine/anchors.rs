@@ -16,6 +16,14 @@ use super::{Cursor, Found, Hit, LOOK_BEHIND, Span, TOKEN, Then, follow};
 /// How far back from an undecided place a text is held: an infix anchor's finding may begin this much earlier.
 const HOLD_RUN: usize = LOOK_BEHIND + 32;
 
+/// Automata that walk side by side.
+const LANES: usize = 4;
+/// Bytes judged at once: what a finding makes superfluous of the automata's work is at most this.
+const BLOCK: usize = 16 * 1024;
+
+/// An anchor's end and the state there.
+type Match = (usize, StateID);
+
 /// What decides at an anchor.
 pub(in crate::redact) type Judge = Box<dyn Fn(&Cursor<'_>, Hit) -> Option<Found> + Send + Sync>;
 
@@ -94,35 +102,79 @@ impl Anchors {
         decided
     }
 
+    /// Goes through the text block by block: first the automaton, then the judges at what it found.
     fn search(&self, cursor: &Cursor<'_>, progress: &mut Progress, out: &mut Vec<Span>) -> usize {
-        let Ok(start) = self.dfa.start_state(Anchored::No) else { return cursor.len() };
-        let (mut state, mut at) = (start, progress.from);
         let bytes = cursor.slice(0, cursor.len());
-        while let Some(byte) = bytes.get(at) {
-            state = self.dfa.next_state(Anchored::No, state, *byte);
-            at += 1;
-            if !self.dfa.is_special(state) || !self.dfa.is_match(state) {
-                continue;
-            }
-            match self.judge(cursor, state, at, progress) {
-                Verdict::Clean => {}
-                Verdict::Wait(hit) => return self.hold(cursor, hit).max(progress.floor),
-                Verdict::Found(kind, found) => {
-                    let (end, open) = follow(cursor, found.end, found.then);
-                    out.push(Span { start: found.start, end, kind, continued: false });
-                    *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
-                    if open.is_some() {
-                        return end;
+        let mut lanes: [Vec<Match>; LANES] = Default::default();
+        let mut at = progress.from;
+        while at < bytes.len() {
+            let end = bytes.len().min(at + BLOCK);
+            self.collect(bytes, at, end, &mut lanes);
+            for (end, state) in lanes.iter().flatten().copied() {
+                match self.judge(cursor, state, end, progress) {
+                    Verdict::Clean => {}
+                    Verdict::Wait(hit) => return self.hold(cursor, hit).max(progress.floor),
+                    Verdict::Found(kind, found) => {
+                        let (end, open) = follow(cursor, found.end, found.then);
+                        out.push(Span { start: found.start, end, kind, continued: false });
+                        *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
+                        if open.is_some() {
+                            return end;
+                        }
                     }
-                    (state, at) = (start, end);
                 }
             }
+            at = end.max(progress.floor);
         }
         let end = cursor.len();
         if cursor.is_last() {
             return end;
         }
         cursor.run_back(end, HOLD_RUN, TOKEN).min((end + 1).saturating_sub(self.longest)).max(progress.floor)
+    }
+
+    /// Where anchors end within a block. The block is cut into lanes that are walked side by side: each step of an
+    /// automaton waits for the one before it, so several automata cost little more than one.
+    fn collect(&self, bytes: &[u8], from: usize, to: usize, lanes: &mut [Vec<Match>; LANES]) {
+        lanes.iter_mut().for_each(Vec::clear);
+        let Ok(start) = self.dfa.start_state(Anchored::No) else { return };
+        let length = (to - from) / LANES;
+        if length < 2 * self.longest {
+            return self.walk(bytes, (from.saturating_sub(self.longest), from, to), start, &mut lanes[0]);
+        }
+        let mut states = [start; LANES];
+        for (lane, state) in states.iter_mut().enumerate() {
+            // An anchor may begin before its lane.
+            let first = from + lane * length;
+            for byte in bytes.get(first.saturating_sub(self.longest)..first).unwrap_or_default() {
+                *state = self.dfa.next_state(Anchored::No, *state, *byte);
+            }
+        }
+        let parts: [&[u8]; LANES] = std::array::from_fn(|lane| {
+            let first = from + lane * length;
+            bytes.get(first..first + length).unwrap_or_default()
+        });
+        for at in 0..length {
+            for lane in 0..LANES {
+                states[lane] = self.dfa.next_state(Anchored::No, states[lane], parts[lane][at]);
+                if self.dfa.is_special(states[lane]) && self.dfa.is_match(states[lane]) {
+                    lanes[lane].push((from + lane * length + at + 1, states[lane]));
+                }
+            }
+        }
+        let rest = from + LANES * length;
+        self.walk(bytes, (rest.saturating_sub(self.longest), rest, to), start, &mut lanes[LANES - 1]);
+    }
+
+    /// One automaton from `first` to `to`; what ends at or before `after` was found already.
+    fn walk(&self, bytes: &[u8], (first, after, to): (usize, usize, usize), mut state: StateID, out: &mut Vec<Match>) {
+        for (at, byte) in bytes.get(first..to).unwrap_or_default().iter().enumerate() {
+            state = self.dfa.next_state(Anchored::No, state, *byte);
+            let end = first + at + 1;
+            if end > after && self.dfa.is_special(state) && self.dfa.is_match(state) {
+                out.push((end, state));
+            }
+        }
     }
 
     /// An undecided hit: later anchors may begin up to one anchor's length before its end, its own finding up to the

@@ -7,6 +7,8 @@ mod anchors;
 mod class;
 mod cursor;
 
+use super::structure::swallow;
+
 pub(super) use anchors::{Anchor, Anchors, Judge, Progress};
 pub(super) use class::{Class, DIGIT, TOKEN, WORD};
 pub(super) use cursor::{Cursor, LOOK_AHEAD, LOOK_BEHIND};
@@ -54,7 +56,7 @@ pub(super) enum Then {
     Stop,
     /// It takes the rest of this run.
     Run(Class),
-    /// It is a key in armour whose body goes on: see `pem`.
+    /// It is a key in armour whose body goes on: see [`swallow`].
     Armour,
 }
 
@@ -82,6 +84,9 @@ fn follow(cursor: &Cursor<'_>, from: usize, then: Then) -> (usize, Option<Then>)
             let end = cursor.run(from, usize::MAX, class);
             (end, cursor.take_starved().then_some(then))
         }
-        Then::Armour => (from, None),
+        Then::Armour => {
+            let body = swallow(cursor, from);
+            (body.end, (!body.done).then_some(then))
+        }
     }
 }

@@ -33,6 +33,8 @@ static ALL: [Kind; 4] = [
         },
     },
 ];
+/// Version
+pub const VERSION: &str = "2026-11-22";
 /// All.
 pub fn all() -> &'static [Kind] {
     &ALL

@@ -1,0 +1,238 @@
+//! What joins a label to its value.
+//!
+//! Owns the way from the end of a name to the start of the value: closing quotes in any escaping, type annotations,
+//! operators of many languages, name/value pairs. It says how they are joined and judges nothing.
+
+use super::super::engine::{Class, Cursor};
+
+/// How a value is joined to its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// `=` and its kin.
+    Assign,
+    /// `:`, as in mappings and headers.
+    Colon,
+    /// `==`: the value is compared, not given.
+    Compare,
+    /// The next argument of a call.
+    Argument,
+    /// Text of a markup element.
+    Element,
+    /// The next cell of a table.
+    Cell,
+    /// Only a blank.
+    Blank,
+    /// "is", "was".
+    Prose,
+}
+
+/// Where the value begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) link: Link,
+    pub(super) at: usize,
+    /// The name was in quotes.
+    pub(super) quoted: bool,
+    /// No blank between name, operator and value.
+    pub(super) tight: bool,
+}
+
+const BLANK: Class = Class::of(" \t");
+const SPACE: Class = Class::of(" \t\r\n");
+/// Blanks that align columns.
+const COLUMN: usize = 48;
+/// Bytes in which a name/value pair or a type annotation must end.
+const NEAR: usize = 200;
+
+/// Reads on from the end of a name. `opened` is true when markup was opened right before the name.
+pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option<Place> {
+    let closed = closers(cursor, name_end)?;
+    let quoted = closed > name_end;
+    let at = cursor.run(closed, COLUMN, BLANK);
+    let byte = cursor.at(at)?;
+    if at > closed && (byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'\'' | b'`' | b'*' | b'[' | b'&')) {
+        return blank(cursor, at, quoted);
+    }
+    let (link, after) = operator(cursor, at, quoted, opened)?;
+    let value = markup(cursor, cursor.run(after, COLUMN, BLANK));
+    let place = Place { link, at: value, quoted, tight: at == closed && value == after };
+    match link {
+        Link::Colon | Link::Assign => Some(annotated(cursor, place)),
+        Link::Argument => Some(pair(cursor, place)),
+        _ => Some(place),
+    }
+}
+
+/// What closes a name: quotes in any escaping, brackets after them, emphasis.
+fn closers(cursor: &Cursor<'_>, mut at: usize) -> Option<usize> {
+    for _ in 0..10 {
+        let next = match cursor.at(at)? {
+            b'"' | b'\'' | b'`' | b'*' => at + 1,
+            b'\\' => escape(cursor, at)?,
+            b']' => at + 1,
+            b')' if cursor.before(at).is_some_and(|byte| b"\"'`]".contains(&byte)) => at + 1,
+            b'[' => cursor.run(at + 1, 6, Class::of("0-9A-Z_")) + 1,
+            b'&' => entity(cursor, at, &["&quot;", "&#34;", "&#39;", "&apos;"]).unwrap_or(at),
+            b'%' => entity(cursor, at, &["%22", "%27", "%5D"]).unwrap_or(at),
+            b'<' if cursor.at(at + 1) == Some(b'/') => tag_end(cursor, at)?,
+            _ => at,
+        };
+        if next == at {
+            break;
+        }
+        at = next;
+    }
+    Some(at)
+}
+
+fn escape(cursor: &Cursor<'_>, at: usize) -> Option<usize> {
+    match cursor.at(at + 1)? {
+        b'"' | b'\'' | b'`' | b'\\' => Some(at + 1),
+        b'u' if cursor.is(at + 2, "0022") || cursor.is(at + 2, "0027") => Some(at + 6),
+        b'u' if cursor.is(at + 2, "003") => Some(at),
+        _ => None,
+    }
+}
+
+fn entity(cursor: &Cursor<'_>, at: usize, list: &[&str]) -> Option<usize> {
+    list.iter().find(|text| cursor.is(at, text)).map(|text| at + text.len())
+}
+
+fn tag_end(cursor: &Cursor<'_>, at: usize) -> Option<usize> {
+    let end = cursor.run(at + 1, 24, Class::of("A-Za-z0-9/:_ -"));
+    (cursor.at(end)? == b'>').then_some(end + 1)
+}
+
+/// The operator at `at` and the byte after it.
+fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Option<(Link, usize)> {
+    let next = |offset: usize| cursor.at(at + offset);
+    match cursor.at(at)? {
+        b'=' => Some(equals(cursor, at)),
+        b':' => colon(cursor, at),
+        b'?' | b'+' | b'.' | b'|' | b'~' if next(1) == Some(b'=') => Some((Link::Assign, at + 2)),
+        b'|' if next(1) == Some(b'|') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
+        b'?' if next(1) == Some(b'?') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
+        b'|' => Some((Link::Cell, at + 1)),
+        b'!' if next(1) == Some(b'=') => Some((Link::Compare, cursor.run(at, 3, Class::of("!=")))),
+        b'<' if next(1) == Some(b'-') => Some((Link::Assign, at + 2)),
+        b'-' if next(1) == Some(b'>') => Some((Link::Assign, at + 2)),
+        b',' if quoted => Some((Link::Argument, at + 1)),
+        b'>' if opened || quoted => Some((Link::Element, at + 1)),
+        b'{' if quoted => Some((Link::Argument, at + 1)),
+        b'\n' | b'\r' if !quoted => Some((Link::Argument, at)),
+        b'%' => entity(cursor, at, &["%3D", "%3A", "%3d", "%3a"]).map(|end| (Link::Assign, end)),
+        b'\\' => entity(cursor, at, &["\\u003d", "\\u003D", "\\u003a"]).map(|end| (Link::Assign, end)),
+        b'&' => entity(cursor, at, &["&#61;", "&#x3d;", "&#x3D;"]).map(|end| (Link::Assign, end)),
+        _ => None,
+    }
+}
+
+fn equals(cursor: &Cursor<'_>, at: usize) -> (Link, usize) {
+    match cursor.at(at + 1) {
+        Some(b'=') => (Link::Compare, cursor.run(at, 3, Class::of("="))),
+        Some(b'>') => (Link::Assign, at + 2),
+        Some(b'"') if cursor.at(at + 2) == Some(b'"') && cursor.at(at + 3) != Some(b'"') => (Link::Assign, at + 2),
+        _ => (Link::Assign, at + 1),
+    }
+}
+
+/// A colon, unless it is a path separator of a language.
+fn colon(cursor: &Cursor<'_>, at: usize) -> Option<(Link, usize)> {
+    let end = cursor.run(at, 3, Class::of(":"));
+    match cursor.at(end) {
+        Some(b'=') => Some((Link::Assign, end + 1)),
+        _ if end - at > 1 => None,
+        _ => Some((Link::Colon, end)),
+    }
+}
+
+/// Emphasis and tags between an operator and its value.
+fn markup(cursor: &Cursor<'_>, mut at: usize) -> usize {
+    for _ in 0..3 {
+        let next = match cursor.at(at) {
+            Some(b'*') if cursor.at(at + 1) == Some(b'*') && cursor.at(at + 2) != Some(b'*') => at + 2,
+            Some(b'<') => tag_end(cursor, at).unwrap_or(at),
+            _ => at,
+        };
+        if next == at {
+            break;
+        }
+        at = cursor.run(next, COLUMN, BLANK);
+    }
+    at
+}
+
+/// Only a blank follows the name: a type, "is", or the value itself.
+fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
+    let place = Place { link: Link::Blank, at, quoted, tight: false };
+    let typed = annotated(cursor, place);
+    if typed != place {
+        return Some(typed);
+    }
+    for verb in ["is ", "is: ", "is now ", "was ", "to ", "is set to ", "as ", "set to ", "changed to "].iter().rev() {
+        if cursor.is_any_case(at, verb) {
+            return Some(Place { link: Link::Prose, at: at + verb.len(), ..place });
+        }
+    }
+    if quoted && cursor.is_any_case(at, "value") {
+        return Some(pair(cursor, place));
+    }
+    Some(place)
+}
+
+/// Skips a type between the name and the value: `token: &str = "…"`, `token string = "…"`.
+fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
+    const TYPES: &[&str] = &[
+        "str",
+        "text",
+        "char",
+        "byte",
+        "[]byte",
+        "[]string",
+        "varchar",
+        "&",
+        "option<",
+        "optional[",
+        "securestring",
+        "any",
+        "final",
+        "*string",
+        "nsstring",
+        "cstring",
+        "std::string",
+        "string",
+        "[u8",
+        "object",
+        "const",
+    ];
+    if !TYPES.iter().any(|name| cursor.is_any_case(place.at, name)) {
+        return place;
+    }
+    let end = cursor.run(place.at, COLUMN, Class::of("A-Za-z0-9_:<>[]()&'*?.,|; "));
+    if cursor.at(end) != Some(b'=') || matches!(cursor.at(end + 1), Some(b'=' | b'>')) {
+        return place;
+    }
+    Place { link: Link::Assign, at: cursor.run(end + 1, COLUMN, BLANK), ..place }
+}
+
+/// The value of a name/value pair: `"name": "X", "value": "…"`, `key="x" value="…"`, `variable "x" { default = "…" }`.
+fn pair(cursor: &Cursor<'_>, place: Place) -> Place {
+    let mut at = cursor.run(place.at, NEAR, SPACE);
+    let from = at;
+    if cursor.before(place.at) == Some(b'{') {
+        while at < from + NEAR && !cursor.is(at, "default") && cursor.at(at).is_some_and(|byte| byte != b'}') {
+            at += 1;
+        }
+    }
+    let at = cursor.run(at, 8, Class::of("\"'\\"));
+    let Some(name) =
+        ["value", "default", "content", "string", "secret"].iter().find(|name| cursor.is_any_case(at, name))
+    else {
+        return if matches!(cursor.before(place.at), Some(b'{') | None) { place } else { Place { at: from, ..place } };
+    };
+    let at = cursor.run(cursor.run(at + name.len(), 8, Class::of("\"'\\")), COLUMN, BLANK);
+    match cursor.at(at) {
+        Some(b':' | b'=') => Place { link: Link::Assign, at: cursor.run(at + 1, COLUMN, BLANK), quoted: true, ..place },
+        _ => place,
+    }
+}

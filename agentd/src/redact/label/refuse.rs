@@ -1,0 +1,407 @@
+//! Values that are no secrets whatever stands before them.
+//!
+//! Owns the list: references to a secret, placeholders, masks, literals, types, paths, digests. Accepts nothing.
+
+use super::random::Mix;
+
+/// Whole values, in lower case.
+const LITERALS: &[&str] = &[
+    "null",
+    "nil",
+    "none",
+    "undefined",
+    "true",
+    "false",
+    "string",
+    "str",
+    "text",
+    "bool",
+    "boolean",
+    "number",
+    "integer",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "username",
+    "user",
+    "login",
+    "admin",
+    "required",
+    "optional",
+    "test",
+    "pass",
+    "mypass",
+    "value",
+    "input",
+    "hidden",
+    "type",
+    "name",
+    "email",
+    "unknown",
+    "invalid",
+    "missing",
+    "empty",
+    "default",
+    "disabled",
+    "enabled",
+    "error",
+    "object",
+    "array",
+    "function",
+    "bytes",
+    "const",
+    "static",
+    "return",
+    "self",
+    "this",
+    "async",
+    "await",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "auto",
+    "any",
+    "never",
+    "void",
+    "data",
+    "body",
+    "header",
+    "headers",
+    "query",
+    "cookie",
+    "cookies",
+    "basic",
+    "bearer",
+    "oauth",
+    "oauth2",
+    "http",
+    "https",
+    "apikey",
+    "api_key",
+    "api-key",
+    "jwt",
+    "digest",
+    "scram-sha-256",
+    "md5",
+    "sha1",
+    "sha256",
+    "sha512",
+    "hs256",
+    "rs256",
+    "base64",
+    "utf8",
+    "utf-8",
+    "bcrypt",
+    "argon2",
+    "argon2id",
+    "pbkdf2",
+    "scrypt",
+    "aes256",
+    "aes-256-gcm",
+    "ed25519",
+    "rsa2048",
+    "x509",
+    "oauth1",
+    "int32",
+    "int64",
+    "uint8",
+    "uint32",
+    "uint64",
+    "vec<u8>",
+    "hunter",
+    "foo",
+    "bar",
+    "baz",
+    "foobar",
+    "qwer",
+    "abc",
+    "abcd",
+    "secretref",
+    "authorization",
+    "authentication",
+    "credentials",
+    "credential",
+    "private",
+    "public",
+    "session",
+    "client",
+    "server",
+    "prompt",
+    "confirm",
+    "environment",
+    "variable",
+    "keyring",
+    "keychain",
+    "vault",
+    "file",
+    "stdin",
+    "interactive",
+    "trust",
+    "peer",
+    "ident",
+    "from",
+    "into",
+    "with",
+    "where",
+    "when",
+    "then",
+    "that",
+    "which",
+    "will",
+    "must",
+    "should",
+    "have",
+];
+
+/// Parts that only placeholders have, in lower case.
+const PLACEHOLDERS: &[&str] = &[
+    "your",
+    "example",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "change-me",
+    "change_this",
+    "dummy",
+    "insert",
+    "replace",
+    "todo",
+    "fixme",
+    "enter_",
+    "enter-",
+    "enter ",
+    "xxxx",
+    "sample",
+    "redact",
+    "_here",
+    "-here",
+    " here",
+    "goes",
+    "...",
+    "****",
+    "<",
+    "fake",
+    "mock",
+    "not-a-real",
+    "notreal",
+    "not_real",
+    "not-set",
+    "not_set",
+    "masked",
+    "hidden",
+    "removed",
+    "censored",
+    "todo",
+    "tbd",
+    "-----",
+    "\u{2026}",
+    "\u{2022}\u{2022}",
+    "my-",
+    "my_",
+    "test-",
+    "test_",
+    "-test",
+    "_test",
+    "some-",
+    "some_",
+    "secret-key",
+    "secret_key",
+    "api-key",
+    "api_key",
+    "access-token",
+    "access_token",
+    "password_",
+    "_password",
+    "invalid",
+    "undefined",
+    "deadbeef",
+];
+
+/// How values begin that refer to a secret kept elsewhere, or that are no value.
+const REFERENCES: &[&str] = &[
+    "${",
+    "$(",
+    "$[",
+    "{{",
+    "#{",
+    "%{",
+    "@{",
+    "<%",
+    "[[",
+    "%(",
+    "vault:",
+    "!vault",
+    "enc(",
+    "enc[",
+    "env:",
+    "env(",
+    "op://",
+    "ssm:",
+    "arn:",
+    "sops:",
+    "secret://",
+    "vault://",
+    "projects/",
+    "file:",
+    "file(",
+    "ref+",
+    "secretref:",
+    "keyvault",
+    "@microsoft",
+    "azurekeyvault",
+    "os.",
+    "process.",
+    "env.",
+    "system.",
+    "config.",
+    "self.",
+    "this.",
+    "request.",
+    "req.",
+    "args.",
+    "params.",
+    "options.",
+    "settings.",
+    "http://",
+    "https://",
+    "./",
+    "../",
+    "~/",
+    "$env:",
+    "env!(",
+    "option_env",
+    "std::",
+    "sha256-",
+    "sha512-",
+    "sha384-",
+    "sha1-",
+    "sha256:",
+    "sha512:",
+    "sha1:",
+    "md5:",
+    "var.",
+    "local.",
+    "module.",
+    "data.",
+    "secrets.",
+    "github.",
+    "inputs.",
+    "!ref",
+    "!sub",
+    "!getatt",
+    "fn::",
+    "resolve:",
+    "{resolve",
+    "aws_",
+    "/run/secrets",
+    "/etc/",
+    "/var/",
+    "/home/",
+    "/usr/",
+    "/opt/",
+    "/tmp/",
+    "\\x",
+    "\\u",
+    "\\d",
+    "\\w",
+    "\\s",
+    "(?",
+    "^",
+    "[a-z",
+    "[^",
+    "[0-9",
+    "application/",
+    "text/",
+    "urn:",
+    "data:",
+    "mailto:",
+    "s3://",
+    "gs://",
+];
+
+/// True for values that are refused under every label.
+pub(super) fn always(value: &[u8], mix: &Mix) -> bool {
+    let lower = value.get(..value.len().min(160)).unwrap_or_default().to_ascii_lowercase();
+    let trimmed = lower.strip_suffix(b":").unwrap_or(&lower);
+    mix.distinct <= 2
+        || LITERALS.iter().any(|literal| trimmed == literal.as_bytes())
+        || REFERENCES.iter().any(|reference| lower.starts_with(reference.as_bytes()))
+        || PLACEHOLDERS.iter().any(|part| contains(&lower, part.as_bytes()))
+        || is_variable(value)
+        || is_wrapped(value)
+        || is_counting(&lower)
+        || is_format(value)
+}
+
+/// A path or an address without credentials.
+pub(super) fn is_path(value: &[u8], mix: &Mix) -> bool {
+    let slashes = value.iter().filter(|byte| matches!(byte, b'/' | b'\\')).count();
+    let rooted = matches!(value.first(), Some(b'/' | b'.' | b'~'));
+    (slashes > 0 && (rooted || slashes > 1) && mix.oddness() < 40) || value.get(1..3) == Some(b":\\")
+}
+
+/// Letters, digits and joints of identifiers that make words: a name of something else.
+pub(super) fn is_identifier(value: &[u8], mix: &Mix) -> bool {
+    let joined = value
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'$' | b'?'));
+    joined && mix.oddness() < 30 && mix.digits <= 1
+}
+
+/// Eight, four, four, four and twelve hex digits.
+pub(super) fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Hex of a digest's length.
+pub(super) fn is_digest(value: &[u8]) -> bool {
+    matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.len() <= text.len() && memchr::memmem::find(text, part).is_some()
+}
+
+/// `$NAME`, `%NAME%`, `@name@`, `:name`.
+fn is_variable(value: &[u8]) -> bool {
+    let name = |name: &[u8]| {
+        name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'>'))
+    };
+    let wordy =
+        |rest: &[u8]| name(rest) && Mix::of(rest).oddness() < 40 && !rest.iter().take(2).any(u8::is_ascii_digit);
+    match value {
+        [b'$', rest @ ..] | [b':', rest @ ..] => wordy(rest),
+        [b'%', rest @ .., b'%'] | [b'@', rest @ .., b'@'] | [b'_', b'_', rest @ .., b'_', b'_'] => name(rest),
+        _ => false,
+    }
+}
+
+/// `<…>`, `[…]`, `{…}`: a slot to fill.
+fn is_wrapped(value: &[u8]) -> bool {
+    matches!(
+        (value.first(), value.last()),
+        (Some(b'<'), Some(b'>')) | (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) | (Some(b'('), Some(b')'))
+    )
+}
+
+/// `12345678`, `abcdefgh` and the like, up to the end of the value, of 9 characters and more.
+fn is_counting(lower: &[u8]) -> bool {
+    lower.len() > 9 && lower.windows(2).filter(|pair| pair[1].wrapping_sub(pair[0]) <= 1).count() * 4 > lower.len() * 3
+}
+
+/// Format strings: `%s`, `{}`, `{name}`.
+fn is_format(value: &[u8]) -> bool {
+    contains(value, b"{}")
+        || contains(value, b"%s")
+        || contains(value, b"%d")
+        || contains(value, b"${")
+        || contains(value, b"{{")
+        || value.first() == Some(&b'{') && value.contains(&b'}')
+}
