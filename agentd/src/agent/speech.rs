@@ -21,6 +21,11 @@ impl<'a> Speech<'a> {
     }
 
     pub(super) async fn text(&mut self, piece: &str) {
+        if self.reasoning.held() > 0 {
+            // The model has begun to speak: its reasoning ends before that, for the listener too.
+            let rest = self.reasoning.finish();
+            self.say(rest, Event::Reasoning).await;
+        }
         let settled = self.text.push(piece);
         self.say(settled, Event::Text).await;
     }

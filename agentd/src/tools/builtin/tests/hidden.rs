@@ -152,6 +152,35 @@ async fn a_part_of_a_secret_stays_hidden_where_only_that_part_is_read() {
     assert!(found.contains("id:5: tail"), "{found}");
 }
 
+/// A key file of made-up bytes, put together here so that no source file holds one.
+fn key_file() -> String {
+    let name = ["PRIVATE", "KEY"].join(" ");
+    let body: String = (0..12).map(|n| format!("MIIabCdEfGhIjKlMnOpQrStUvWxYz0123456789+/{n:02}xQ7\n")).collect();
+    format!("-----BEGIN {name}-----\n{body}-----END {name}-----\n")
+}
+
+#[tokio::test]
+async fn a_key_file_stays_hidden_in_parts_hits_diffs_and_output_and_survives_an_edit() {
+    let bench = bench_with(&[]);
+    let file = format!("# one\n{}# two\n", key_file());
+    bench.file("notes", &file);
+    for arguments in [
+        json!({"path": "notes"}),
+        json!({"path": "notes", "tail": 5}),
+        json!({"path": "notes", "head": 5}),
+        json!({"path": "notes", "offset": 4, "limit": 3}),
+    ] {
+        let text = bench.good("read_text_file", arguments.clone()).await;
+        assert!(!text.contains("abCdEf") && text.contains("[REDACTED:"), "{arguments}: {text}");
+    }
+    let found = bench.good("search_content", json!({"path": ".", "pattern": "MIIab|two"})).await;
+    assert!(!found.contains("abCdEf") && found.contains("# two"), "{found}");
+    let edits = json!([{"oldText": "# two", "newText": "# 2"}]);
+    let diff = bench.good("edit_file", json!({"path": "notes", "edits": edits})).await;
+    assert!(!diff.contains("abCdEf") && diff.contains("+# 2"), "{diff}");
+    assert_eq!(bench.text("notes"), file.replace("# two", "# 2"));
+}
+
 #[tokio::test]
 async fn a_secret_at_the_cut_of_a_result_or_a_line_leaves_no_half() {
     let mut bench = bench_with(&[KEY]);
