@@ -77,11 +77,12 @@ impl Known {
     pub(super) fn new(values: impl IntoIterator<Item = String>) -> Self {
         let values: BTreeSet<String> = values.into_iter().filter(|value| is_worth(value)).take(VALUES_MAX).collect();
         let forms: BTreeSet<Vec<u8>> = values.iter().flat_map(|value| forms(value)).collect();
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms).ok();
+        let build = || AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms).ok();
+        let automaton = if forms.is_empty() { None } else { build() };
         Self {
             values: values.len(),
             longest: forms.iter().map(Vec::len).max().unwrap_or_default(),
-            automaton: automaton.filter(|_| !forms.is_empty()),
+            automaton,
             forms: forms.into_iter().map(Vec::into_boxed_slice).collect(),
         }
     }
@@ -129,8 +130,8 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
         hex,
     ];
     for shift in 0..3 {
-        forms.push(aligned(STANDARD_NO_PAD.encode([&[0; 2][..shift], bytes].concat()), shift, bytes.len()));
-        forms.push(aligned(URL_SAFE_NO_PAD.encode([&[0; 2][..shift], bytes].concat()), shift, bytes.len()));
+        forms.push(aligned(&STANDARD_NO_PAD.encode([&[0; 2][..shift], bytes].concat()), shift, bytes.len()));
+        forms.push(aligned(&URL_SAFE_NO_PAD.encode([&[0; 2][..shift], bytes].concat()), shift, bytes.len()));
     }
     forms.into_iter().map(String::into_bytes).filter(|form| form.len() >= SECRET_MIN).collect()
 }
@@ -149,7 +150,7 @@ fn percent(bytes: &[u8], lower: bool) -> String {
 }
 
 /// The characters of a base64 text that hold bits of the value only, which begins after `shift` other bytes.
-fn aligned(coded: String, shift: usize, length: usize) -> String {
+fn aligned(coded: &str, shift: usize, length: usize) -> String {
     let (first, end) = ((shift * 8).div_ceil(6), (shift + length) * 8 / 6);
     coded.get(first..end).unwrap_or_default().to_owned()
 }

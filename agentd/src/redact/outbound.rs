@@ -70,6 +70,12 @@ impl ModelView {
         (shown.into(), count)
     }
 
+    /// The same without counting: for a text of which only a part will be shown.
+    pub fn uncounted(&self, text: &str) -> Outbound {
+        self.vault.take_literals(text);
+        self.redactor.numbered(text, &self.vault).0.into()
+    }
+
     /// Text that is a JSON document stays one.
     pub fn json(&self, text: &str) -> Outbound {
         let shown = self.text(text);

@@ -97,7 +97,8 @@ impl Redactors {
         let personal = if self.settings.personal { "on" } else { "off" };
         let outbound = if outbound { "on" } else { "OFF: NOT applied to what is sent to the provider" };
         format!(
-            "{} known values, {} rules of yours, personal data {personal}, outbound {outbound}; {} replaced since the start",
+            "{} kinds, {} known values, {} rules of yours, personal data {personal}, outbound {outbound}; {} replaced since the start",
+            self.kept.rules.table.kinds(),
             self.kept.known_values(),
             self.settings.rules.len(),
             self.counts.total()

@@ -49,6 +49,11 @@ impl Table {
         Self::of(table)
     }
 
+    /// How many kinds it recognises.
+    pub(super) fn kinds(&self) -> usize {
+        self.names.len()
+    }
+
     fn of(table: Builder) -> Self {
         #[expect(clippy::expect_used, reason = "the table is compiled in, and a test builds it")]
         let anchors = Anchors::new(table.anchors).expect("the table fits an automaton");

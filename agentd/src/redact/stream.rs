@@ -85,6 +85,9 @@ impl Stream {
     /// Takes the next piece and returns what is settled.
     pub fn push(&mut self, piece: &str) -> String {
         self.text.push_str(piece);
+        if let Some(vault) = &self.vault {
+            vault.take_literals(&self.text);
+        }
         let mut out = self.settle(false);
         if self.text.len() - self.done > HELD_MAX {
             out.push_str(&self.finish());

@@ -41,7 +41,7 @@ fn edit(call: &Call) -> Outcome {
     let old = read::whole(call, path, &mut opened)?;
     let new = apply(path, &old, call.arguments.list("edits"), &call.view)?;
     // Both sides as the model sees them: a hunk of a key's body would not be recognised as one.
-    let (before, after) = (call.view.text(&old), call.view.text(&new));
+    let (before, after) = (call.view.uncounted(&old), call.view.uncounted(&new));
     let diff = call.cut(&fenced(&diff(path, before.as_str(), after.as_str())), "the edit is complete");
     if call.arguments.flag("dryRun") {
         return Ok(ToolOutput::ok(diff).files([opened.path]));

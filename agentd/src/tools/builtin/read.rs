@@ -74,7 +74,7 @@ fn read_one(call: &Call) -> Outcome {
         Part::Whole => seen(call, &whole(call, path, &mut opened)?),
         Part::Tail(lines) => {
             let text = tail(call, path, &mut opened, lines)?;
-            in_place(call, path, &mut opened, &text, |whole| Some(trimmed(whole).len().checked_sub(text.len())?))
+            in_place(call, path, &mut opened, &text, |whole| trimmed(whole).len().checked_sub(text.len()))
         }
         Part::Range(skip, take) => {
             let text = range(call, path, &opened, skip, take)?;
