@@ -29,6 +29,7 @@ mod scan;
 mod shape;
 mod stream;
 mod structure;
+mod table;
 mod text;
 mod vault;
 mod view;
@@ -45,6 +46,7 @@ pub use vault::{Vault, WriteConflict};
 
 use rules::Rules;
 use scan::Scan;
+use table::Table;
 use view::View;
 
 /// A place in a text that must not leave.
@@ -182,7 +184,7 @@ impl Redactor {
 
 /// Every anchor of the table, in lower case: what a bare automaton is built from that the engine is compared with.
 pub fn anchors() -> Vec<String> {
-    rules::table().anchors.texts().map(str::to_owned).collect()
+    Table::get().anchors.texts().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-use super::{Redactor, Settings};
+use super::{Redactor, Settings, table::Table};
 use crate::sync::lock;
 
 /// What stands in place of a text whose redaction failed.
@@ -98,7 +98,7 @@ impl Redactors {
         let outbound = if outbound { "on" } else { "OFF: NOT applied to what is sent to the provider" };
         format!(
             "{} kinds, {} known values, {} rules of yours, personal data {personal}, outbound {outbound}; {} replaced since the start",
-            self.kept.rules.table.kinds(),
+            Table::kinds(),
             self.kept.known_values(),
             self.settings.rules.len(),
             self.counts.total()
