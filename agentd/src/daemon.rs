@@ -30,7 +30,7 @@ use crate::{
     llm::{Choice, Chooser},
     observe::log::LogHandle,
     process,
-    redact::Redactor,
+    redact::{Redactor, Redactors},
     server::{Turns, accept, listen::Bound},
     sync::lock,
 };
@@ -56,7 +56,7 @@ pub struct Daemon {
     chooser: Chooser,
     /// What was chosen last, for `status` and the redactor.
     chosen: Mutex<Option<Choice>>,
-    redactor: Mutex<Redactor>,
+    redactors: Mutex<Arc<Redactors>>,
     log: Option<LogHandle>,
     started: Instant,
     connections: AtomicI64,
@@ -108,7 +108,7 @@ impl Daemon {
             reloader: parts.reloader,
             chooser: Chooser::new(),
             chosen: Mutex::default(),
-            redactor: Mutex::default(),
+            redactors: Mutex::default(),
             log: parts.log,
             started: Instant::now(),
             connections: AtomicI64::new(0),
@@ -116,7 +116,7 @@ impl Daemon {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
         };
-        daemon.set_redactor(Redactor::new(Redactor::environment_secrets()));
+        daemon.renew_redactors(None);
         daemon
     }
 
@@ -129,16 +129,26 @@ impl Daemon {
         Arc::clone(&lock(&self.current))
     }
 
-    /// The choke point before disk, log and wire.
-    pub fn redactor(&self) -> Redactor {
-        lock(&self.redactor).clone()
+    /// The choke points before disk, log and wire.
+    pub fn redactors(&self) -> Arc<Redactors> {
+        Arc::clone(&lock(&self.redactors))
     }
 
-    fn set_redactor(&self, redactor: Redactor) {
+    /// Makes the redactors anew, from the configuration and the secrets that are known now.
+    fn renew_redactors(&self, chosen: Option<&Choice>) {
+        let config = self.config();
+        let settings = config.redact.settings();
+        let key = match chosen {
+            Some(Choice::Online(provider)) => provider.secrets().map(|key| key.expose_secret().to_owned()),
+            _ => None,
+        };
+        let values = Redactor::environment_secrets().into_iter().chain(key).collect();
+        let counts = Arc::clone(self.redactors().counts());
+        let redactors = Arc::new(Redactors::new(settings, values, counts));
         if let Some(log) = &self.log {
-            log.set_redactor(redactor.clone());
+            log.set_redactor(redactors.kept(false).clone());
         }
-        *lock(&self.redactor) = redactor;
+        *lock(&self.redactors) = redactors;
     }
 
     /// True once the daemon takes no new turns.
@@ -162,15 +172,15 @@ impl Daemon {
     /// When the configuration names a provider that cannot be used.
     pub async fn provider(&self) -> Result<Choice, Failure> {
         let choice = self.chooser.choose(&self.config().provider).await?;
+        // Held until the key is known to the redactors: no ask may see the provider before that.
         let mut chosen = lock(&self.chosen);
         let known = match (&*chosen, &choice) {
             (Some(Choice::Online(old)), Choice::Online(new)) => Arc::ptr_eq(old, new),
             _ => false,
         };
         if !known {
-            if let Choice::Online(provider) = &choice {
-                let key = provider.secrets().map(|key| key.expose_secret().to_owned());
-                self.set_redactor(Redactor::new(Redactor::environment_secrets().into_iter().chain(key)));
+            if matches!(choice, Choice::Online(_)) {
+                self.renew_redactors(Some(&choice));
             }
             *chosen = Some(choice.clone());
         }
@@ -202,7 +212,7 @@ impl Daemon {
                 fact("provider", provider),
                 fact("model", model),
                 fact("config", config),
-                fact("redaction", "known values".into()),
+                fact("redaction", self.redactors().describe(current.config.redact.outbound)),
                 fact("sandbox", "none; writes and commands outside the read-only list ask".into()),
             ],
             warnings: self.warnings.clone(),
@@ -236,6 +246,7 @@ impl Daemon {
             log.apply(&new.config.log);
         }
         *lock(&self.current) = Arc::new(Current::new(new));
+        self.renew_redactors(lock(&self.chosen).as_ref());
         tracing::info!(changed = diff.changed.len(), "configuration reloaded");
         Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart })
     }

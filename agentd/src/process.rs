@@ -8,7 +8,7 @@
 //! Invariants:
 //! - A command sees a cleared environment ([`PASSED`], [`FIXED`]), never our keys; its own process group and session, no
 //!   terminal; no core dumps; no file of ours but its three standard streams.
-//! - Output kept is bounded, waiting is bounded: time-out or cancel is TERM, then KILL, then at most a few seconds.
+//! - Output is redacted as it comes, before anything of it is cut. What is kept is bounded, waiting is bounded: time-out or cancel is TERM, then KILL, then at most a few seconds.
 //! - When [`run`] returns, nothing of the command runs. When its future is dropped, or the daemon is killed (SIGKILL
 //!   too), nothing of it runs a few seconds later.
 //! - Our direct children are the supervisors and nothing else. A direct child that is no registered supervisor was
@@ -16,6 +16,7 @@
 //!
 //! Not covered: a child that kills its supervisor and the daemon in the same moment (same uid, no sandbox yet).
 
+mod intake;
 mod output;
 mod supervisor;
 mod tree;
@@ -39,11 +40,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use intake::Intake;
 pub use output::Output;
 pub use supervisor::entry;
 pub use tree::descends_from_us;
 
-use crate::sync::lock;
+use crate::{redact::ModelView, sync::lock};
 
 /// Variables that a command inherits. Everything else, above all keys and tokens, stays with the daemon.
 const PASSED: [&str; 9] = ["HOME", "LOGNAME", "SHELL", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ"];
@@ -97,6 +99,8 @@ pub struct Command {
     pub output_cap: usize,
     /// Ends the command early.
     pub cancel: CancellationToken,
+    /// How the output is shown to the model.
+    pub view: ModelView,
 }
 
 /// How a command came to its end.
@@ -167,8 +171,8 @@ pub async fn run(command: Command) -> Result<Finished, ProcessError> {
     let started = Instant::now();
     let name = check(&command.argv)?;
     let mut running = Running::start(&command, &name)?;
-    let stdout = Reader::start(running.child.stdout.take(), command.output_cap);
-    let stderr = Reader::start(running.child.stderr.take(), command.output_cap);
+    let stdout = Reader::start(running.child.stdout.take(), &command);
+    let stderr = Reader::start(running.child.stderr.take(), &command);
     let feeder = running.child.stdin.take().zip(command.stdin).map(|(mut pipe, bytes)| {
         // A command that does not read all of its input is no fault: EPIPE ends the feeder.
         tokio::spawn(async move { drop(pipe.write_all(&bytes).await) })
@@ -319,13 +323,13 @@ fn supervised(command: &Command) -> tokio::process::Command {
 
 /// A task that empties a pipe, and what it kept.
 struct Reader {
-    kept: Arc<Mutex<Output>>,
+    kept: Arc<Mutex<Intake>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Reader {
-    fn start(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, cap: usize) -> Self {
-        let kept = Arc::new(Mutex::new(Output::new(cap)));
+    fn start(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, command: &Command) -> Self {
+        let kept = Arc::new(Mutex::new(Intake::new(command.output_cap, &command.view)));
         let keeps = Arc::clone(&kept);
         let task = tokio::spawn(async move {
             let Some(mut pipe) = pipe else { return };
@@ -341,7 +345,7 @@ impl Reader {
     async fn finish(mut self) -> Output {
         let _late = timeout(DRAIN_GRACE, &mut self.task).await;
         self.task.abort();
-        std::mem::take(&mut *lock(&self.kept))
+        lock(&self.kept).finish()
     }
 }
 

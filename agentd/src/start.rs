@@ -23,6 +23,7 @@ use crate::{
     config::{Config, Loaded},
     daemon::{self, Daemon, Parts},
     observe, paths, process,
+    redact::{Redactor, is_redacting},
     server::listen::{self, Lock},
 };
 
@@ -36,6 +37,8 @@ const BLOCKING_THREADS: usize = 16;
 const RUNTIME_DEADLINE: Duration = Duration::from_secs(1);
 /// Descriptors wanted: connections, provider, tools' pipes and files.
 const DESCRIPTORS: u64 = 4096;
+/// Characters shown of a panic's message; it may quote a whole file.
+const PANIC_SHOWN: usize = 300;
 /// Most bytes of a start-up report that the parent reads.
 const REPORT_MAX: u64 = 64 * 1024;
 
@@ -109,11 +112,25 @@ fn harden(activation: Option<&OwnedFd>) {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: files.maximum });
     }
     close_inherited(activation);
-    std::panic::set_hook(Box::new(|info| {
-        // The message of a panic may hold the user's text; the place never does.
+    let redactor = Redactor::new(Redactor::environment_secrets());
+    std::panic::set_hook(Box::new(move |info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "panic");
+        let message = info.payload_as_str().unwrap_or("no message");
+        let line = panic_line(&place, message, &redactor, is_redacting());
+        // Under systemd this is the journal; a detached daemon has no stderr.
+        say(&line);
+        tracing::error!("{line}");
     }));
+}
+
+/// A panic in one line. Its message may quote anything, so it is redacted. Not when the search for secrets itself
+/// panicked: its message quotes the text, searching that would panic again, and a panic in the hook ends the process.
+fn panic_line(place: &str, message: &str, redactor: &Redactor, in_search: bool) -> String {
+    if in_search {
+        return format!("panic at {place}");
+    }
+    let message: String = redactor.text(message).as_str().chars().take(PANIC_SHOWN).collect();
+    format!("panic at {place}: {}", message.escape_debug())
 }
 
 /// Closes every descriptor above stderr except the activation socket. Runs before this process opens anything.
@@ -253,4 +270,18 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
 
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "agentd: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_without_secrets_and_on_one_line() {
+        let redactor = Redactor::new(["k-1234567890".to_owned()]);
+        let line = panic_line("src/x.rs:1:2", "cannot use\nk-1234567890", &redactor, false);
+        assert_eq!(line, "panic at src/x.rs:1:2: cannot use\\n[REDACTED]");
+        assert_eq!(panic_line("src/x.rs:1:2", "k-1234567890", &redactor, true), "panic at src/x.rs:1:2");
+        assert!(panic_line("p", &"x".repeat(9999), &redactor, false).len() < 400);
+    }
 }

@@ -14,16 +14,18 @@ use super::{
     guard::{LoopGuard, Say},
 };
 use crate::{
-    llm::{Message, ToolCall},
+    llm::{Message, RawToolCall, ToolCall},
     memory::session::{SessionKey, SessionLimits},
-    redact::Redacted,
-    tools::{BoxFuture, Judgement, Tool, ToolContext, ToolOutput},
+    redact::Outbound,
+    tools::{BoxFuture, Judgement, Tool, ToolContext, ToolOutput, builtin},
 };
 
 /// Reads at once: enough to hide their latency, few enough for two cores and a spinning disk.
 const PARALLEL: usize = 8;
 /// Characters of a failure shown to the user; the model gets the whole.
 const MESSAGE_SHOWN: usize = 160;
+/// Characters of a call's summary: a few lines of a terminal.
+const SUMMARY_SHOWN: usize = 200;
 
 /// What a step's calls run with.
 pub(super) struct Calls<'a> {
@@ -41,8 +43,6 @@ pub(super) struct Step {
     pub(super) messages: Vec<Message>,
     /// One report per call, in order.
     pub(super) reports: Vec<ToolCallReport>,
-    /// Secrets replaced in results.
-    pub(super) redactions: u32,
     /// The turn ends with this.
     pub(super) failure: Option<Failure>,
 }
@@ -79,12 +79,13 @@ impl Outcome {
 }
 
 impl Calls<'_> {
-    /// Runs the calls of one step; `first` is the number of the first call within the turn.
-    pub(super) async fn run(&self, calls: &[ToolCall], guard: &mut LoopGuard, first: u32) -> Step {
+    /// Runs the calls of one step, with their arguments as the model wrote them; `first` is the number of the first
+    /// call within the turn.
+    pub(super) async fn run(&self, calls: &[ToolCall], raw: &[RawToolCall], guard: &mut LoopGuard, first: u32) -> Step {
         let mut step = Step::default();
         let mut checked = Vec::with_capacity(calls.len());
-        for (number, call) in (first..).zip(calls) {
-            checked.push(self.check(number, call, guard, &mut step.failure).await);
+        for ((number, call), raw) in (first..).zip(calls).zip(raw) {
+            checked.push(self.check(number, call, raw, guard, &mut step.failure).await);
         }
         let mut rest = checked.as_slice();
         while let Some(next) = rest.first() {
@@ -114,6 +115,7 @@ impl Calls<'_> {
         &self,
         number: u32,
         call: &'c ToolCall,
+        raw: &RawToolCall,
         guard: &mut LoopGuard,
         failure: &mut Option<Failure>,
     ) -> Checked<'c> {
@@ -134,7 +136,7 @@ impl Calls<'_> {
         let Some(tool) = self.agent.toolbox.get(&call.name) else {
             return Checked::Wrong(number, call, self.unknown_tool(&call.name));
         };
-        match parse_arguments(call.arguments.as_str()) {
+        match parse_arguments(&raw.arguments) {
             Ok(arguments) => {
                 let judgement = self.judge(tool, &arguments).await;
                 Checked::Ready(Ready { number, call, tool: Arc::clone(tool), arguments, judgement, warning })
@@ -169,7 +171,8 @@ impl Calls<'_> {
             Checked::Ready(ready) => ready.tool.summary(&ready.arguments),
             Checked::Wrong(..) => "invalid call".to_owned(),
         };
-        let summary = self.ask.redactor.text(&summary).to_string();
+        // Redacted before it is cut, as every text here.
+        let summary = builtin::line(self.ask.redactor.text(&summary).as_str(), SUMMARY_SHOWN);
         let started = ToolStarted { call: number, name: call.name.clone(), summary: summary.clone() };
         self.ask.events.send(Event::ToolStarted(started)).await;
         let start = Instant::now();
@@ -177,13 +180,17 @@ impl Calls<'_> {
             Checked::Ready(ready) => self.judge_and_run(ready, &summary).await,
             Checked::Wrong(_, _, why) => Outcome::not_run(why.clone(), Verdict::Allow, None),
         };
-        let message = if outcome.output.ok { String::new() } else { first_line(&outcome.output.text) };
+        let message = if outcome.output.ok {
+            String::new()
+        } else {
+            first_line(self.ask.redactor.text(&outcome.output.text).as_str())
+        };
         let finished = ToolFinished {
             call: number,
             name: call.name.clone(),
             ok: outcome.output.ok,
             elapsed_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-            message: self.ask.redactor.text(&message).to_string(),
+            message,
         };
         // A name that is no tool's is the model's text.
         let known = self.agent.toolbox.get(&call.name).map_or("unknown", |tool| tool.spec().name.as_str());
@@ -249,11 +256,10 @@ impl Calls<'_> {
 
     fn record(&self, step: &mut Step, call: &ToolCall, outcome: Outcome) {
         let Outcome { output, verdict, failure } = outcome;
-        let (mut content, redactions) = self.ask.redactor.text_counted(&output.text);
+        let mut content = self.context.view.text(&output.text);
         if content.as_str().trim().is_empty() {
-            content = Redacted::from_static("(no output)");
+            content = Outbound::from_static("(no output)");
         }
-        step.redactions += redactions;
         step.messages.push(Message::Tool { call_id: call.id.clone(), content });
         step.reports.push(ToolCallReport { name: call.name.clone(), verdict, ok: output.ok });
         if !self.ask.request.ephemeral {

@@ -10,6 +10,7 @@ mod guard;
 mod offline;
 mod place;
 mod run;
+mod speech;
 mod turn;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use crate::{
     llm::ToolDefinition,
     memory::session::Sessions,
     offline::Offline,
-    redact::Redactor,
+    redact::{Redactor, Redactors},
     tools::{Toolbox, builtin},
 };
 
@@ -94,32 +95,70 @@ pub struct Ask {
     pub cancel: CancellationToken,
     /// The configuration at the start of the turn.
     pub config: Arc<Config>,
-    /// The choke point.
+    /// The choke points of the daemon.
+    pub redactors: Arc<Redactors>,
+    /// The one of this turn, for everything but the provider: the project may have it hide more.
     pub redactor: Redactor,
 }
 
-/// The way back to the asker. Sending never fails: when nobody listens any more, the turn's token says so.
+impl Ask {
+    /// Has personal data hidden from here on, if the project's configuration says so.
+    fn tighten(&mut self, config: &Config) {
+        self.redactor = self.redactors.kept(config.redact.personal).clone();
+        self.events.redactor = self.redactor.clone();
+    }
+}
+
+/// The way back to the asker, and the choke point of all that people read while a turn runs. Sending never fails:
+/// when nobody listens any more, the turn's token says so.
 #[derive(Clone)]
-pub struct Events(Option<(RequestId, mpsc::Sender<ServerMessage>)>);
+pub struct Events {
+    to: Option<(RequestId, mpsc::Sender<ServerMessage>)>,
+    redactor: Redactor,
+}
 
 impl Events {
     /// Events under the id of a request.
     pub fn new(id: RequestId, to: mpsc::Sender<ServerMessage>) -> Self {
-        Self(Some((id, to)))
+        Self { to: Some((id, to)), redactor: Redactor::default() }
     }
 
     /// Events of a request that wants no answer.
     pub fn unheard() -> Self {
-        Self(None)
+        Self { to: None, redactor: Redactor::default() }
+    }
+
+    /// The same, behind this redactor.
+    #[must_use]
+    pub fn redacted_by(mut self, redactor: &Redactor) -> Self {
+        self.redactor = redactor.clone();
+        self
     }
 
     /// Sends one; waits while the client is slow, which the connection's write deadline bounds.
     pub async fn send(&self, event: Event) {
-        let Some((id, to)) = &self.0 else { return };
+        let Some((id, to)) = &self.to else { return };
+        let event = self.redacted(event);
         let message = ServerMessage { id: id.clone(), body: Body::Event(event) };
         if to.send(message).await.is_err() {
             tracing::debug!("an event for a client that left");
         }
+    }
+
+    /// Pieces of text went through a stream of their own: a secret may come in several.
+    fn redacted(&self, mut event: Event) -> Event {
+        let redact = |text: &mut String| *text = self.redactor.text(text).to_string();
+        match &mut event {
+            Event::Started(_) | Event::Text(_) | Event::Reasoning(_) | Event::TextEnd(_) => {}
+            Event::ToolStarted(started) => [&mut started.name, &mut started.summary].into_iter().for_each(redact),
+            Event::ToolFinished(finished) => [&mut finished.name, &mut finished.message].into_iter().for_each(redact),
+            Event::Approval(approval) => {
+                [&mut approval.name, &mut approval.summary, &mut approval.reason].into_iter().for_each(redact);
+            }
+            Event::Retry(retry) => redact(&mut retry.reason),
+            Event::Notice(notice) => redact(&mut notice.message),
+        }
+        event
     }
 
     /// Sends a notice.

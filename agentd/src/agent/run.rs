@@ -5,15 +5,15 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use proto::{Answer, Delta as Piece, ErrorKind, Event, Failure, Retry, Source, Started, TextEnd, ToolCallReport};
+use proto::{Answer, ErrorKind, Event, Failure, Retry, Source, Started, ToolCallReport};
 use tokio::sync::mpsc;
 
-use super::{Agent, Ask, calls::Calls, guard::LoopGuard, place::Place, turn::cancelled};
+use super::{Agent, Ask, calls::Calls, guard::LoopGuard, place::Place, speech::Speech, turn::cancelled};
 use crate::{
     context::{self, SYSTEM_PROMPT},
     llm::{ChatRequest, Completion, Delta, Finish, Message, Provider, RawToolCall, ToolCall, Usage},
     memory::session::{Conversation, SessionKey},
-    redact::Redacted,
+    redact::{ModelView, Outbound, Redacted},
     tools::{ToolContext, ToolLimits},
 };
 
@@ -40,7 +40,9 @@ pub(super) struct Run<'a> {
     /// `None` once a call had no price or no token count: an unknown price is unknown, not zero.
     cost: Option<f64>,
     reports: Vec<ToolCallReport>,
-    redactions: u32,
+    /// How this conversation's model is shown everything.
+    view: ModelView,
+    speech: Speech<'a>,
 }
 
 impl<'a> Run<'a> {
@@ -56,7 +58,11 @@ impl<'a> Run<'a> {
             "" => provider.default_model().to_owned(),
             model => model.to_owned(),
         };
+        let redact = &place.config.redact;
+        let outbound = ask.redactors.outbound(redact.outbound, redact.personal);
         Self {
+            view: ModelView::new(outbound.clone(), Arc::clone(&conversation.vault)),
+            speech: Speech::new(ask),
             agent,
             ask,
             place,
@@ -70,7 +76,6 @@ impl<'a> Run<'a> {
             usage: Usage::default(),
             cost: Some(0.0),
             reports: Vec::new(),
-            redactions: 0,
         }
     }
 
@@ -80,15 +85,16 @@ impl<'a> Run<'a> {
         self.open();
         let opened = self.messages.len();
         let result = self.steps().await;
-        let text = result.as_deref().unwrap_or_default();
+        self.speech.finish().await;
+        let text = self.ask.redactor.text(result.as_deref().unwrap_or_default());
         if !self.ask.request.ephemeral && (result.is_ok() || self.messages.len() > opened) {
-            let kept = self.ask.redactor.text(text);
-            self.conversation.commit(std::mem::take(&mut self.messages), question, kept, self.agent.clock.now());
+            let messages = std::mem::take(&mut self.messages);
+            self.conversation.commit(messages, question, text.clone(), self.agent.clock.now());
             self.agent.sessions.keep(self.key, &self.ask.turn, self.place.session_limits(), self.conversation);
         }
-        let answer = result?;
+        result?;
         Ok(Answer {
-            answer,
+            answer: text.to_string(),
             source: Source::Model,
             model: self.model,
             usage: proto::Usage {
@@ -100,7 +106,7 @@ impl<'a> Run<'a> {
             cost_usd: self.cost,
             turns: self.turns,
             tool_calls: self.reports,
-            redactions: self.redactions,
+            redactions: self.view.hidden(),
             ..Answer::default()
         })
     }
@@ -123,16 +129,14 @@ impl<'a> Run<'a> {
     fn open(&mut self) {
         let request = &self.ask.request;
         let text = if self.messages.is_empty() {
-            self.messages.push(Message::System(Redacted::from_static(SYSTEM_PROMPT)));
+            self.messages.push(Message::System(Outbound::from_static(SYSTEM_PROMPT)));
             let root = self.place.project.as_ref().map(|project| project.root.as_path());
             let instructions = &self.place.instructions;
             context::first_message(root, &self.place.cwd, instructions, &request.attachments, &request.prompt)
         } else {
             context::follow_up(&request.attachments, &request.prompt)
         };
-        let (text, redactions) = self.ask.redactor.text_counted(&text);
-        self.redactions += redactions;
-        self.messages.push(Message::User(text));
+        self.messages.push(Message::User(self.view.text(&text)));
     }
 
     async fn steps(&mut self) -> Result<String, Failure> {
@@ -157,7 +161,7 @@ impl<'a> Run<'a> {
                     continuations += 1;
                     whole.push_str(&completion.text);
                     self.push_assistant(&completion, Vec::new());
-                    self.messages.push(Message::User(Redacted::from_static(GO_ON)));
+                    self.messages.push(Message::User(Outbound::from_static(GO_ON)));
                 }
                 Finish::ToolCalls => {
                     whole.push_str(&completion.text);
@@ -199,9 +203,10 @@ impl<'a> Run<'a> {
     }
 
     /// Calls the model and passes its pieces on as they come.
-    async fn relay(&self, request: &ChatRequest) -> Result<Completion, Failure> {
+    async fn relay(&mut self, request: &ChatRequest) -> Result<Completion, Failure> {
         let (to, mut deltas) = mpsc::channel(DELTA_QUEUE);
-        let mut chat = pin!(self.provider.chat(request, &to, &self.ask.cancel));
+        let (provider, ask) = (self.provider, self.ask);
+        let mut chat = pin!(provider.chat(request, &to, &ask.cancel));
         let result = loop {
             tokio::select! {
                 biased;
@@ -215,25 +220,22 @@ impl<'a> Run<'a> {
         result.map_err(Failure::from)
     }
 
-    async fn pass_on(&self, delta: Delta) {
-        let event = match delta {
-            Delta::Text(delta) => Event::Text(Piece { delta }),
-            Delta::Reasoning(_) if !self.ask.request.reasoning => return,
-            Delta::Reasoning(delta) => Event::Reasoning(Piece { delta }),
-            Delta::Void => Event::TextEnd(TextEnd { void: true }),
-            Delta::Retry { attempt, wait, reason } => Event::Retry(Retry {
-                attempt,
-                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                reason: self.ask.redactor.text(&reason).to_string(),
-            }),
-        };
-        self.ask.events.send(event).await;
+    async fn pass_on(&mut self, delta: Delta) {
+        match delta {
+            Delta::Text(piece) => self.speech.text(&piece).await,
+            Delta::Reasoning(piece) => self.speech.reasoning(&piece).await,
+            Delta::Void => self.speech.end(true).await,
+            Delta::Retry { attempt, wait, reason } => {
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                self.ask.events.send(Event::Retry(Retry { attempt, wait_ms, reason })).await;
+            }
+        }
     }
 
     fn push_assistant(&mut self, completion: &Completion, tool_calls: Vec<ToolCall>) {
         self.messages.push(Message::Assistant {
-            content: self.ask.redactor.text(&completion.text),
-            reasoning: self.ask.redactor.text(&completion.reasoning),
+            content: self.view.text(&completion.text),
+            reasoning: self.view.text(&completion.reasoning),
             tool_calls,
         });
     }
@@ -241,7 +243,7 @@ impl<'a> Run<'a> {
     /// Runs the calls of a step; `spoken` when the listener has heard text that is now at its end.
     async fn run_tools(&mut self, completion: &Completion, spoken: bool) -> Result<(), Failure> {
         if spoken {
-            self.ask.events.send(Event::TextEnd(TextEnd { void: false })).await;
+            self.speech.end(false).await;
         }
         let calls = self.adopt(&completion.tool_calls);
         let limits = &self.place.config;
@@ -259,14 +261,14 @@ impl<'a> Run<'a> {
                     result_cap: limits.limits.result_cap,
                 },
                 seen: Arc::clone(&self.conversation.seen),
+                view: self.view.clone(),
             },
         };
         let first = u32::try_from(self.reports.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let step = runner.run(&calls, &mut self.guard, first).await;
+        let step = runner.run(&calls, &completion.tool_calls, &mut self.guard, first).await;
         self.push_assistant(completion, calls);
         self.messages.extend(step.messages);
         self.reports.extend(step.reports);
-        self.redactions += step.redactions;
         match step.failure {
             _ if self.ask.cancel.is_cancelled() => Err(cancelled()),
             Some(failure) => Err(failure),
@@ -275,12 +277,16 @@ impl<'a> Run<'a> {
     }
 
     /// The model's calls as they go into the history: every id present and unique, or results could not be paired.
+    /// What runs are the arguments as they came: a secret that the model itself made up belongs into the file it writes.
     fn adopt(&self, raw: &[RawToolCall]) -> Vec<ToolCall> {
         let mut calls: Vec<ToolCall> = Vec::with_capacity(raw.len());
         for (index, call) in raw.iter().enumerate() {
             let usable = !call.id.is_empty() && calls.iter().all(|known| known.id != call.id);
             let id = if usable { call.id.clone() } else { format!("call_{}_{index}", self.turns) };
-            calls.push(ToolCall { id, name: call.name.clone(), arguments: self.ask.redactor.text(&call.arguments) });
+            // A provider refuses a history with other characters in a name, so there is no marker in it.
+            let name = Some(&call.name).filter(|name| self.view.text(name).as_str() == name.as_str());
+            let name = name.map_or("redacted", String::as_str).to_owned();
+            calls.push(ToolCall { id, name, arguments: self.view.json(&call.arguments) });
         }
         calls
     }

@@ -15,10 +15,12 @@ use crate::{
 ///
 /// # Errors
 /// Every failure of the turn, with the kind that decides the client's exit code.
-pub async fn answer(agent: &Agent, ask: &Ask, choice: Choice) -> Result<Answer, Failure> {
+pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answer, Failure> {
     let start = Instant::now();
-    check(ask)?;
-    let place = survey(agent, ask).await?;
+    check(&ask)?;
+    let place = survey(agent, &ask).await?;
+    ask.tighten(&place.config);
+    let ask = &ask;
     let name = if ask.request.session.is_empty() { DEFAULT_SESSION } else { &ask.request.session };
     let key = SessionKey { uid: ask.uid, project: place.home().to_owned(), name: name.to_owned() };
     let question = ask.redactor.text(&ask.request.prompt);

@@ -25,6 +25,8 @@ use crate::{
 const PIECE: usize = 64 * 1024;
 /// Findings listed of one file. A file with more is a list of secrets, and the list is long enough.
 const LISTED_MAX: usize = 10_000;
+/// What a kind is that is not in the table.
+const OWN: &str = "A rule of yours";
 /// Something was found.
 const EXIT_FOUND: u8 = 1;
 /// A file could not be read.
@@ -85,8 +87,8 @@ pub fn run_redact(command: &RedactCommand, config: Option<&Path>) -> ExitCode {
     ExitCode::from(done.unwrap_or_default())
 }
 
-fn redactor(_config: &Config) -> Redactor {
-    Redactor::new(Redactor::environment_secrets())
+fn redactor(config: &Config) -> Redactor {
+    Redactor::with(&config.redact.settings(), Redactor::environment_secrets())
 }
 
 /// A finding with its place in a file.
@@ -148,7 +150,7 @@ fn to_json(file: &Path, place: &Place) -> Value {
 }
 
 fn title(kind: &str) -> &'static str {
-    kinds::all().iter().find(|row| row.id == kind).map_or("a value or rule of yours", |row| row.title)
+    kinds::all().iter().find(|row| row.id == kind).map_or(OWN, |row| row.title)
 }
 
 /// What stands in a file.
@@ -268,16 +270,18 @@ fn lossy(bytes: &[u8], last: bool) -> (String, usize) {
     }
 }
 
-fn rules(_config: &Config, as_json: bool, out: &mut impl Write) -> io::Result<u8> {
-    let rows = kinds::all();
+fn rules(config: &Config, as_json: bool, out: &mut impl Write) -> io::Result<u8> {
+    let rows = kinds::all().iter().map(|row| (row.id, row.title));
+    let own = config.redact.rules.iter().map(|(name, _)| (name.as_str(), OWN));
+    let rows: Vec<_> = rows.chain(own).collect();
     if as_json {
-        let rows: Vec<_> = rows.iter().map(|row| json!({ "id": row.id, "title": row.title })).collect();
+        let rows: Vec<_> = rows.iter().map(|(id, title)| json!({ "id": id, "title": title })).collect();
         writeln!(out, "{:#}", json!({ "version": kinds::VERSION, "rules": rows }))?;
         return Ok(0);
     }
     writeln!(out, "# table {}, {} kinds", kinds::VERSION, rows.len())?;
-    for row in rows {
-        writeln!(out, "{:<32} {}", row.id, row.title)?;
+    for (id, title) in rows {
+        writeln!(out, "{id:<32} {title}")?;
     }
     Ok(0)
 }
@@ -304,7 +308,7 @@ mod tests {
     #[test]
     fn a_finding_is_told_by_place_and_kind_never_by_value() {
         let (code, out, err) = checked(b"one\n\xff\xfe k-1234567890 x\n", false);
-        assert_eq!((code, out.as_str()), (1, "F:2:4: known-value (a value or rule of yours)\n"));
+        assert_eq!((code, out.as_str()), (1, "F:2:4: known-value (Value that the daemon itself holds)\n"));
         assert_eq!(err, "1 found in 1 of 1 files\n");
         let (code, out, _) = checked(b"one\n\xff\xfe k-1234567890 x\n", true);
         let object: Value = serde_json::from_str(&out).unwrap();

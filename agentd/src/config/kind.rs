@@ -7,12 +7,16 @@ use std::{
 
 use toml::de::DeValue;
 
-use super::url;
+use super::{rules, url};
 
 /// Longest model name that is taken for one.
 const NAME_MAX: usize = 200;
 /// Most users that `allow_uids` may name; it is searched on every connection.
 const IDS_MAX: usize = 64;
+
+/// Most entries of a list of texts, and the longest one: all are compared with every value that is found.
+const TEXTS_MAX: usize = 1000;
+const TEXT_MAX: usize = 4096;
 
 /// The type and range of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,10 @@ pub enum Kind {
     Path,
     /// A list of user ids.
     Ids,
+    /// A list of texts.
+    Texts,
+    /// Names and regular expressions, see `rules`.
+    Rules,
 }
 
 /// What a key holds.
@@ -52,6 +60,10 @@ pub enum Value {
     Text(String),
     /// See [`Kind::Ids`].
     Ids(Vec<u32>),
+    /// See [`Kind::Texts`].
+    Texts(Vec<String>),
+    /// See [`Kind::Rules`].
+    Pairs(Vec<(String, String)>),
 }
 
 /// What is wrong with a value, and the cure.
@@ -75,6 +87,7 @@ pub(super) enum Raw {
     Fraction(f64),
     Text(String),
     List(Vec<Raw>),
+    Table(Vec<(String, Raw)>),
     /// A type that no key has; its name.
     Other(&'static str),
 }
@@ -89,7 +102,9 @@ impl Raw {
             DeValue::String(text) => Self::Text(text.to_string()),
             DeValue::Array(list) => Self::List(list.iter().map(|one| Self::from_toml(one.get_ref())).collect()),
             DeValue::Datetime(_) => Self::Other("date"),
-            DeValue::Table(_) => Self::Other("table"),
+            DeValue::Table(table) => Self::Table(
+                table.iter().map(|(name, one)| (name.get_ref().to_string(), Self::from_toml(one.get_ref()))).collect(),
+            ),
         }
     }
 
@@ -113,6 +128,12 @@ impl Raw {
                     .map(|one| whole(one).unwrap_or_else(|_| Self::Text(one.to_owned())))
                     .collect(),
             ),
+            Kind::Texts => Self::List(
+                text.split(',').filter(|one| !one.is_empty()).map(|one| Self::Text(one.to_owned())).collect(),
+            ),
+            // As the lines below [redact.rules]; what is no such text stays text and is refused.
+            Kind::Rules => toml::de::DeTable::parse(text)
+                .map_or_else(|_| as_text(), |table| Self::from_toml(&DeValue::Table(table.into_inner()))),
             _ => as_text(),
         }
     }
@@ -124,6 +145,7 @@ impl Raw {
             Self::Fraction(_) => "a fraction",
             Self::Text(_) => "text",
             Self::List(_) => "a list",
+            Self::Table(_) => "a table",
             Self::Other(name) => name,
         }
     }
@@ -142,6 +164,8 @@ impl Kind {
             Self::Variable => "the name of an environment variable, in capitals".to_owned(),
             Self::Path => "an absolute path, or one that begins with ~/".to_owned(),
             Self::Ids => "a list of user ids like [1001, 1002]".to_owned(),
+            Self::Texts => format!("a list of at most {TEXTS_MAX} texts like [\"one\", \"two\"]"),
+            Self::Rules => "a table of names and regular expressions like { ticket = 'TCK-[0-9]+' }".to_owned(),
         }
     }
 
@@ -167,6 +191,8 @@ impl Kind {
             (Self::Variable, Raw::Text(text)) if is_variable(text) => Ok(Value::Text(text.clone())),
             (Self::Path, Raw::Text(text)) => expand(text, home).map(Value::Text),
             (Self::Ids, Raw::List(list)) if list.len() <= IDS_MAX => ids(list).ok_or_else(|| self.wrong(raw)),
+            (Self::Texts, Raw::List(list)) if list.len() <= TEXTS_MAX => texts(list).ok_or_else(|| self.wrong(raw)),
+            (Self::Rules, Raw::Table(table)) => rules::check(table).map(Value::Pairs),
             _ => Err(self.wrong(raw)),
         }
     }
@@ -192,6 +218,7 @@ impl Kind {
     fn wrong(self, raw: &Raw) -> Trouble {
         let what = match (self, raw) {
             (Self::Name | Self::Variable, Raw::Text(_)) => "what stands there is no such name".to_owned(),
+            (Self::Texts, Raw::List(_)) => format!("not a list of at most {TEXTS_MAX} texts"),
             (Self::Ids, Raw::List(_)) => format!("not a list of at most {IDS_MAX} user ids"),
             _ => format!("{} cannot stand here", raw.type_name()),
         };
@@ -204,9 +231,9 @@ trait MapJoin {
     fn map_join(&self) -> String;
 }
 
-impl MapJoin for [&str] {
+impl<T: AsRef<str>> MapJoin for [T] {
     fn map_join(&self) -> String {
-        self.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+        self.iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -233,6 +260,14 @@ fn ids(list: &[Raw]) -> Option<Value> {
     ids.sort_unstable();
     ids.dedup();
     Some(Value::Ids(ids))
+}
+
+fn texts(list: &[Raw]) -> Option<Value> {
+    let one = |raw: &Raw| match raw {
+        Raw::Text(text) if !text.is_empty() && text.len() <= TEXT_MAX => Some(text.clone()),
+        _ => None,
+    };
+    list.iter().map(one).collect::<Option<Vec<_>>>().map(Value::Texts)
 }
 
 fn expand(text: &str, home: Option<&Path>) -> Result<String, Trouble> {
@@ -265,6 +300,8 @@ impl Value {
         match self {
             Self::Text(text) => quote(text),
             Self::Ids(_) => format!("[{}]", self.plain()),
+            Self::Texts(texts) => format!("[{}]", texts.map_join()),
+            Self::Pairs(pairs) => format!("{{ {} }}", pairs_as_toml(pairs).join(", ")),
             _ => self.plain(),
         }
     }
@@ -279,6 +316,8 @@ impl Value {
             Self::Time(time) => time.as_secs_f64().to_string(),
             Self::Text(text) => text.clone(),
             Self::Ids(ids) => ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+            Self::Texts(texts) => texts.join(","),
+            Self::Pairs(pairs) => pairs_as_toml(pairs).join("\n"),
         }
     }
 
@@ -292,6 +331,8 @@ impl Value {
             Self::Time(time) => time.as_secs_f64().into(),
             Self::Text(text) => text.clone().into(),
             Self::Ids(ids) => ids.clone().into(),
+            Self::Texts(texts) => texts.clone().into(),
+            Self::Pairs(pairs) => pairs.iter().cloned().collect(),
         }
     }
 
@@ -330,6 +371,20 @@ impl Value {
         }
     }
 
+    pub(super) fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Texts(texts) => texts.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn pairs(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Pairs(pairs) => pairs.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     pub(super) fn of_text(text: Option<&str>) -> Self {
         text.map_or(Self::Unset, |text| Self::Text(text.to_owned()))
     }
@@ -341,6 +396,11 @@ impl Value {
     pub(super) fn of_count(n: usize) -> Self {
         Self::Number(u64::try_from(n).unwrap_or(u64::MAX))
     }
+}
+
+/// `name = "pattern"` for each.
+fn pairs_as_toml(pairs: &[(String, String)]) -> Vec<String> {
+    pairs.iter().map(|(name, pattern)| format!("{name} = {}", quote(pattern))).collect()
 }
 
 /// A TOML basic string.

@@ -14,10 +14,13 @@ mod file;
 mod kind;
 mod load;
 mod project;
+mod rules;
 mod table;
 mod url;
 
 use std::{path::PathBuf, time::Duration};
+
+use crate::redact::Settings;
 
 pub use fault::{Fault, Faults, Place};
 pub use kind::{Kind, Value};
@@ -38,6 +41,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[server]`.
     pub server: ServerConfig,
+    /// `[redact]`.
+    pub redact: RedactConfig,
     /// `[log]`.
     pub log: LogConfig,
     /// `[chat]`: read by the client through `agentd config get`.
@@ -131,6 +136,26 @@ pub struct ServerConfig {
     pub allow_uids: Vec<u32>,
     /// `drain_timeout` seconds for running turns at stop. Default 10.
     pub drain_timeout: Duration,
+}
+
+/// `[redact]`: what is hidden beyond the table of kinds, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedactConfig {
+    /// `redact_outbound`: hide secrets from the provider too. Default true.
+    pub outbound: bool,
+    /// `personal`: also personal data. Default false: code is full of look-alikes.
+    pub personal: bool,
+    /// `rules`: the user's own, name and regular expression. Default none.
+    pub rules: Vec<(String, String)>,
+    /// `allow`: values that are never hidden, literal or as `sha256:HEX`. Default none.
+    pub allow: Vec<String>,
+}
+
+impl RedactConfig {
+    /// What of it the engine needs.
+    pub fn settings(&self) -> Settings {
+        Settings { personal: self.personal, rules: self.rules.clone(), allow: self.allow.clone() }
+    }
 }
 
 /// `[log]`.

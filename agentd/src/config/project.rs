@@ -55,6 +55,11 @@ fn judge(config: &Config, setting: &Setting) -> Result<(), (String, String)> {
             format!("{} is wider than the user's {}", value.plain(), users.plain()),
             "a project's file may only tighten: lower it, or raise it in the user's configuration".to_owned(),
         )),
+        Project::OnlyTrue if *value == Value::Flag(true) || *value == users => Ok(()),
+        Project::OnlyTrue => Err((
+            "off is a choice of the user's".to_owned(),
+            "a project's file may only tighten: write true or remove the line".to_owned(),
+        )),
         Project::Only(word) if *value == Value::Text(word.to_owned()) || *value == users => Ok(()),
         Project::Only(word) => Err((
             format!("\"{}\" is a choice of the user's", value.plain()),
@@ -102,6 +107,17 @@ mod tests {
                 .unwrap();
         assert_eq!((config.limits.max_turns, config.provider.kind), (5, ProviderKind::Offline));
         assert_eq!(config.exec.command_timeout.as_millis(), 2500);
+    }
+
+    #[test]
+    fn a_project_may_have_more_hidden_and_never_less() {
+        let config = tightened("[redact]\nredact_outbound = true\npersonal = true\n").unwrap();
+        assert!(config.redact.personal && config.redact.outbound);
+        let text = "[redact]\nredact_outbound = false\nallow = [\"x\"]\nrules = { a = \"x+\" }\n";
+        let faults = tightened(text).unwrap_err();
+        assert!(faults.contains(":2: redact.redact_outbound: off is a choice of the user's; "), "{faults}");
+        assert!(faults.contains(":3: redact.allow: not for a project's file; "), "{faults}");
+        assert!(faults.contains(":4: redact.rules: not for a project's file; "), "{faults}");
     }
 
     #[test]

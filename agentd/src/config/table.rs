@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     ChatConfig, Config, ExecConfig, Kind, LimitsConfig, LogConfig, MemoryConfig, ProviderConfig, ProviderKind,
-    ServerConfig, Value, kind::Raw,
+    RedactConfig, ServerConfig, Value, kind::Raw,
 };
 
 /// Whether a running daemon takes a new value at reload.
@@ -25,6 +25,8 @@ pub enum Project {
     Lower,
     /// Set it to this one value.
     Only(&'static str),
+    /// Switch it on.
+    OnlyTrue,
 }
 
 /// One key.
@@ -71,7 +73,7 @@ impl Key {
     }
 
     fn default_value(&self) -> Value {
-        if self.default.is_empty() && self.kind != Kind::Ids {
+        if self.default.is_empty() && !matches!(self.kind, Kind::Ids | Kind::Texts | Kind::Rules) {
             return Value::Unset;
         }
         self.kind.check(&Raw::from_text(self.kind, self.default), None).unwrap_or(Value::Unset)
@@ -97,6 +99,7 @@ const MEMORY: Key = Key { section: "memory", ..KEY };
 const EXEC: Key = Key { section: "exec", ..KEY };
 const LIMITS: Key = Key { section: "limits", ..KEY };
 const SERVER: Key = Key { section: "server", ..KEY };
+const REDACT: Key = Key { section: "redact", ..KEY };
 const LOG: Key = Key { section: "log", ..KEY };
 const CHAT: Key = Key { section: "chat", ..KEY };
 
@@ -104,7 +107,7 @@ const KINDS: [ProviderKind; 5] =
     [ProviderKind::Auto, ProviderKind::Deepseek, ProviderKind::Openai, ProviderKind::Ollama, ProviderKind::Offline];
 
 /// Every key, in the order of `config show`.
-pub static KEYS: [Key; 22] = [
+pub static KEYS: [Key; 26] = [
     Key {
         name: "kind",
         kind: Kind::Choice(&["auto", "deepseek", "openai", "ollama", "offline"]),
@@ -276,6 +279,42 @@ pub static KEYS: [Key; 22] = [
         ..SERVER
     },
     Key {
+        name: "redact_outbound",
+        kind: Kind::Flag,
+        default: "true",
+        doc: "Hide secrets from the provider too; logs and what is kept are always redacted",
+        project: Project::OnlyTrue,
+        set: |c, v| c.redact.outbound = v.flag(),
+        get: |c| Value::Flag(c.redact.outbound),
+        ..REDACT
+    },
+    Key {
+        name: "personal",
+        kind: Kind::Flag,
+        default: "false",
+        doc: "Also hide personal data: addresses, phone, account and card numbers",
+        project: Project::OnlyTrue,
+        set: |c, v| c.redact.personal = v.flag(),
+        get: |c| Value::Flag(c.redact.personal),
+        ..REDACT
+    },
+    Key {
+        name: "rules",
+        kind: Kind::Rules,
+        doc: "Your own rules, as [redact.rules] NAME = 'regular expression'",
+        set: |c, v| c.redact.rules = v.pairs(),
+        get: |c| Value::Pairs(c.redact.rules.clone()),
+        ..REDACT
+    },
+    Key {
+        name: "allow",
+        kind: Kind::Texts,
+        doc: "Values that are never hidden, as they are or as sha256:HEX",
+        set: |c, v| c.redact.allow = v.texts(),
+        get: |c| Value::Texts(c.redact.allow.clone()),
+        ..REDACT
+    },
+    Key {
         name: "level",
         kind: Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
         default: "info",
@@ -342,6 +381,7 @@ fn blank() -> Config {
         exec: ExecConfig { command_timeout: std::time::Duration::ZERO, output_cap: 0 },
         limits: LimitsConfig { max_turns: 0, result_cap: 0 },
         server: ServerConfig { allow_uids: Vec::new(), drain_timeout: std::time::Duration::ZERO },
+        redact: RedactConfig { outbound: false, personal: false, rules: Vec::new(), allow: Vec::new() },
         log: LogConfig { level: String::new(), keep_days: 0, max_total_mb: 0 },
         chat: ChatConfig { history_file: None },
     }
@@ -391,7 +431,7 @@ mod tests {
             let value = key.value(&config);
             let name = key.full_name();
             if key.default.is_empty() {
-                assert!(matches!(&value, Value::Unset) || value == Value::Ids(Vec::new()), "{name}: {value:?}");
+                assert!(value.plain().is_empty(), "{name}: {value:?}");
             } else {
                 assert_eq!(value.plain(), key.default, "{name}");
             }
@@ -412,6 +452,7 @@ mod tests {
     fn setting_one_key_changes_that_key_only() {
         for key in &KEYS {
             let raw = match key.kind {
+                Kind::Flag if key.default == "false" => "true",
                 Kind::Flag => "false",
                 Kind::Number(_, max) => &max.to_string(),
                 Kind::Seconds(_, max) => &(max / 1000).to_string(),
@@ -420,6 +461,8 @@ mod tests {
                 Kind::Name | Kind::Variable => "OTHER",
                 Kind::Path => "/p",
                 Kind::Ids => "7,8",
+                Kind::Texts => "one value,another",
+                Kind::Rules => "name = 'x+'",
             };
             let value = key.kind.check(&Raw::from_text(key.kind, raw), None).expect(key.name);
             let mut config = Config::default();

@@ -40,11 +40,13 @@ pub fn read_instructions(config_dir: Option<&Path>, project: Option<&Project>, c
         }
         if bytes.len() > left {
             found.cut.push(shown.clone());
+            // At a line's end: of a secret that is cut in two, neither half would be recognised.
             bytes.truncate(left);
+            bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or_default());
         }
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end_matches('\u{fffd}').trim();
-        left -= bytes.len().min(left);
+        left = if found.cut.contains(&shown) { 0 } else { left - bytes.len() };
         if !text.is_empty() {
             found.files.push((shown, text.to_owned()));
         }
@@ -98,12 +100,14 @@ mod tests {
         std::fs::write(root.join(".agentd.toml"), "").unwrap();
         std::fs::write(dir.path().join(NAME), "global").unwrap();
         std::fs::write(root.join(NAME), "outer").unwrap();
-        std::fs::write(root.join("sub").join(NAME), "x".repeat(2 * BUDGET)).unwrap();
+        std::fs::write(root.join("sub").join(NAME), "xxxxxx\n".repeat(BUDGET)).unwrap();
         let project = Project::find(&root.join("sub")).unwrap().unwrap();
         let found = read_instructions(Some(dir.path()), Some(&project), &project.root.join("sub"));
         let texts: Vec<_> = found.files.iter().map(|(_, text)| text.chars().take(6).collect::<String>()).collect();
         assert_eq!(texts, ["global", "outer", "xxxxxx"]);
-        assert_eq!(found.files.iter().map(|(_, text)| text.len()).sum::<usize>(), BUDGET);
+        let bytes = found.files.iter().map(|(_, text)| text.len()).sum::<usize>();
+        assert!(bytes <= BUDGET && bytes > BUDGET - 16, "{bytes}");
+        assert!(found.files[2].1.ends_with("\nxxxxxx"), "cut at a line's end");
         assert_eq!(found.cut, ["sub/AGENTS.md"]);
     }
 }

@@ -4,7 +4,10 @@
 //! Invariants: status and message both count, since a 400 may mean four things; text of the provider is scrubbed of
 //! the key first, then shortened; no message holds a control character.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::Value;
 
@@ -14,7 +17,7 @@ use super::{
     http::{BaseUrl, Fault, Media},
     key::{Key, KeySource},
 };
-use crate::config::ProviderKind;
+use crate::{config::ProviderKind, redact::Redactor};
 
 /// Longest piece of the provider's text in a message, in characters: a terminal line or three.
 const QUOTE_MAX: usize = 300;
@@ -28,6 +31,9 @@ const RETIRED: [(&str, &str); 2] =
     [("deepseek-chat", "with provider.thinking = false"), ("deepseek-reasoner", "with provider.thinking = true")];
 /// When it did.
 const RETIRED_AT: &str = "2026-07-24 15:59 UTC";
+
+/// What needs no configuration: the table, and the environment's secrets.
+static PLAIN: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(Redactor::environment_secrets()));
 
 /// The provider, as far as an error message needs it.
 #[derive(Debug, Clone)]
@@ -292,10 +298,11 @@ impl Subject {
         }
     }
 
-    /// Text of the provider: without the key, on one line, short.
+    /// Text of the provider: without the key and other secrets, on one line, short. Redacted before it is shortened:
+    /// whoever tells the message redacts it again, and would not recognise half a secret.
     pub(super) fn quote(&self, text: &str) -> String {
         let text = self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.scrub(text));
-        shorten(&text)
+        shorten(PLAIN.text(&text).as_str())
     }
 }
 

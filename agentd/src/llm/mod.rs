@@ -1,6 +1,6 @@
 //! The model client: requests and replies of an OpenAI-compatible chat endpoint, with DeepSeek's rules.
 //!
-//! Owns the provider's wire. Text enters it only as [`Redacted`]. Refuses to call a reply complete that did not end
+//! Owns the provider's wire. Text enters it only as [`Outbound`]. Refuses to call a reply complete that did not end
 //! with a known stop reason and `[DONE]`. Knows nothing of tools beyond their definitions, and nothing of sessions.
 //!
 //! The way of a call: [`Chooser`] gives a [`Provider`]; `wire` writes the request, `http` sends it, `sse` cuts the reply
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::redact::Redacted;
+use crate::redact::Outbound;
 
 mod assemble;
 mod choose;
@@ -37,15 +37,15 @@ pub use provider::Provider;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// Instructions; once, at the front.
-    System(Redacted),
+    System(Outbound),
     /// The user.
-    User(Redacted),
+    User(Outbound),
     /// The model. `reasoning` is sent back byte for byte while thinking is on, `""` when there was none.
     Assistant {
         /// Its text; may be empty, never null on the wire.
-        content: Redacted,
+        content: Outbound,
         /// Its reasoning, as streamed.
-        reasoning: Redacted,
+        reasoning: Outbound,
         /// Its tool calls; each must be answered by one `Tool` message.
         tool_calls: Vec<ToolCall>,
     },
@@ -54,7 +54,7 @@ pub enum Message {
         /// Id of the call.
         call_id: String,
         /// The result; never empty.
-        content: Redacted,
+        content: Outbound,
     },
 }
 
@@ -66,7 +66,7 @@ pub struct ToolCall {
     /// Tool name; may be one that does not exist.
     pub name: String,
     /// Arguments as the model wrote them: text that should be a JSON object and may not be.
-    pub arguments: Redacted,
+    pub arguments: Outbound,
 }
 
 /// A tool as the provider is told about it.

@@ -311,7 +311,7 @@ mod tests {
             key::{Key, KeySource, tests::config},
             testserver::{Seen as SeenRequest, Step, TestServer, alone, answer, chunked, response, stream_head},
         },
-        redact::Redacted,
+        redact::Outbound,
     };
 
     /// Longest a test may take; far above what any of them needs.
@@ -331,7 +331,7 @@ mod tests {
     }
 
     fn request() -> ChatRequest {
-        let text = Redacted::from_static;
+        let text = Outbound::from_static;
         let call = ToolCall { id: "c1".to_owned(), name: "read".to_owned(), arguments: text("{}") };
         ChatRequest {
             model: "m".to_owned(),

@@ -279,10 +279,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::redact::Redacted;
+    use crate::redact::Outbound;
 
-    fn text(text: &'static str) -> Redacted {
-        Redacted::from_static(text)
+    fn text(text: &'static str) -> Outbound {
+        Outbound::from_static(text)
     }
 
     fn request() -> ChatRequest {

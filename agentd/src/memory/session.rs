@@ -19,7 +19,7 @@ use proto::{ConversationView, Exchange, SessionDetail, SessionSummary};
 use crate::{
     clock::{Clock, seconds_since},
     llm::Message,
-    redact::Redacted,
+    redact::{Redacted, Vault},
     sync::lock,
 };
 
@@ -65,6 +65,8 @@ pub struct Conversation {
     pub turn: tokio::sync::Mutex<()>,
     /// Files the model has read in it; an edit needs a read before it.
     pub seen: Arc<Mutex<HashSet<PathBuf>>>,
+    /// What its model knows by numbers only. Ends with the conversation.
+    pub vault: Arc<Vault>,
     state: Mutex<ConversationState>,
 }
 
@@ -78,7 +80,8 @@ struct ConversationState {
 impl Conversation {
     fn new(id: String, now: SystemTime) -> Self {
         let state = ConversationState { messages: Vec::new(), exchanges: VecDeque::new(), used: now };
-        Self { id, turn: tokio::sync::Mutex::default(), seen: Arc::default(), state: Mutex::new(state) }
+        let (turn, seen, vault) = (tokio::sync::Mutex::default(), Arc::default(), Arc::default());
+        Self { id, turn, seen, vault, state: Mutex::new(state) }
     }
 
     /// A copy of the history; messages are cheap to clone.
@@ -316,7 +319,7 @@ mod tests {
         let conversation = sessions.new_conversation();
         let _task = sessions.begin_task(key, "t", &text(question));
         sessions.keep(key, "t", LIMITS, &conversation);
-        conversation.commit(vec![Message::User(text(question))], text(question), text("a"), SystemTime::now());
+        conversation.commit(vec![Message::User(text(question).into())], text(question), text("a"), SystemTime::now());
         conversation
     }
 

@@ -42,6 +42,7 @@ fn command(argv: &[&str]) -> Command {
         timeout: DEADLINE,
         output_cap: 64 * 1024,
         cancel: CancellationToken::new(),
+        view: ModelView::default(),
     }
 }
 

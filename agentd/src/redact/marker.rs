@@ -1,11 +1,61 @@
 //! The markers that stand in place of secrets: `[REDACTED]`, and `[REDACTED:7]` towards the model.
+//!
+//! Owns how a marker reads. `[REDACTED:kind]`, as the audit writes it, is a marker too: whatever looks like one is
+//! treated as one when a text is about to be written.
 
 /// What stands in place of a secret in stores and logs.
 pub const MARKER: &str = "[REDACTED]";
 /// How every marker begins.
 pub(super) const OPEN: &str = "[REDACTED";
+/// Longest name or number within a marker. What is longer is somebody's text.
+const INSIDE_MAX: usize = 64;
 
 /// True when the text holds something that reads as one of our markers.
 pub fn has_marker(text: &str) -> bool {
     text.contains(OPEN)
+}
+
+/// A marker in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found<'t> {
+    /// First byte.
+    pub(super) start: usize,
+    /// As it stands there.
+    pub(super) text: &'t str,
+    /// Its number, when it is a numbered one.
+    pub(super) number: Option<usize>,
+}
+
+/// The markers of a text, in order.
+pub(super) fn markers(text: &str) -> impl Iterator<Item = Found<'_>> {
+    text.match_indices(OPEN).filter_map(|(start, _)| {
+        let rest = text.get(start + OPEN.len()..)?;
+        let inside = rest.strip_prefix(':').unwrap_or("");
+        let name = inside.bytes().take(INSIDE_MAX + 1).take_while(|b| is_inside(*b)).count();
+        let length = OPEN.len() + if name > 0 { 1 + name } else { 0 };
+        let closed = text.as_bytes().get(start + length) == Some(&b']') && name <= INSIDE_MAX;
+        let number = inside.get(..name).filter(|name| !name.starts_with('0')).and_then(|name| name.parse().ok());
+        closed.then_some(Found { start, text: text.get(start..=start + length)?, number })
+    })
+}
+
+fn is_inside(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_are_found_with_their_numbers_and_look_alikes_are_not() {
+        let text = "a [REDACTED] [REDACTED:12] [REDACTED:aws-key] [REDACTED [REDACTED: ] [REDACTED:01]";
+        let found: Vec<_> = markers(text).map(|found| (found.text, found.number)).collect();
+        assert_eq!(
+            found,
+            [("[REDACTED]", None), ("[REDACTED:12]", Some(12)), ("[REDACTED:aws-key]", None), ("[REDACTED:01]", None)]
+        );
+        assert_eq!(markers(&format!("[REDACTED:{}]", "a".repeat(65))).count(), 0);
+        assert!(markers(text).all(|found| text[found.start..].starts_with(found.text)));
+    }
 }

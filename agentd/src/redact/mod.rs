@@ -1,6 +1,6 @@
 //! The choke point before disk, log and wire.
 //!
-//! Owns the one type of text that may be stored, logged or sent: [`Redacted`]. Only a [`Redactor`] makes it, so the
+//! Owns the one type of text that may be stored or logged, [`Redacted`], and the one that may be sent, [`Outbound`]. Only a [`Redactor`] makes it, so the
 //! compiler shows every place where text leaves. Every door calls the same engine; there is no second list of
 //! patterns anywhere.
 //!
@@ -9,6 +9,7 @@
 //! - [`engine`]: one pass over the table's anchors, checks in bounded windows, split-invariant.
 //! - [`stream`]: the same over text that comes in pieces.
 //! - [`vault`]: numbered markers towards the model and the way back from them, in RAM only.
+//! - [`outbound`]: what a conversation's model is shown.
 //!
 //! Invariants: redacting twice equals redacting once; a marker reveals neither length nor any character; time is
 //! linear in the text; what is decided about a text does not depend on how it was cut into pieces.
@@ -21,8 +22,10 @@ mod known;
 mod label;
 mod marker;
 mod near;
+mod outbound;
 mod pattern;
 mod personal;
+mod redactors;
 mod rules;
 mod scan;
 mod shape;
@@ -38,8 +41,11 @@ mod wrapped;
 use std::{borrow::Cow, sync::Arc};
 
 pub use marker::{MARKER, has_marker};
+pub use outbound::{ModelView, Outbound};
+pub use redactors::{Counts, Redactors, is_redacting};
 pub use stream::{Located, Stream};
 pub use text::Redacted;
+pub use userrules::{RULES_MAX, RuleFault, fault as rule_fault};
 pub use vault::{Vault, WriteConflict};
 
 use rules::Rules;
@@ -73,6 +79,7 @@ pub struct Settings {
 #[derive(Clone, Default)]
 pub struct Redactor {
     rules: Arc<Rules>,
+    counts: Arc<Counts>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -89,7 +96,24 @@ impl Redactor {
 
     /// A redactor with the user's settings.
     pub fn with(settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
-        Self { rules: Arc::new(Rules::new(settings, values)) }
+        Self { rules: Arc::new(Rules::new(settings, values)), counts: Arc::default() }
+    }
+
+    /// A redactor that knows these exact values and nothing else: for text that the user wants to leave as it is.
+    pub fn known_only(values: impl IntoIterator<Item = String>) -> Self {
+        Self { rules: Arc::new(Rules::known_only(values)), counts: Arc::default() }
+    }
+
+    /// The same, counting what it replaces here.
+    #[must_use]
+    pub fn counted_by(mut self, counts: &Arc<Counts>) -> Self {
+        self.counts = Arc::clone(counts);
+        self
+    }
+
+    /// How many exact values it knows.
+    pub fn known_values(&self) -> usize {
+        self.rules.known.len()
     }
 
     /// The values of credential-like variables of the daemon's environment.
@@ -143,10 +167,13 @@ impl Redactor {
     }
 
     fn replace<'m>(&self, text: &str, mut marker: impl FnMut(&str) -> Cow<'m, str>) -> (Redacted, u32) {
-        let found = self.find(text);
+        let Some(found) = redactors::guarded(|| self.find(text)) else {
+            return (Redacted::made(redactors::DROPPED), 1);
+        };
         if found.is_empty() {
             return (Redacted::made(text), 0);
         }
+        self.counts.add(found.iter().map(|finding| finding.kind.clone()));
         let out = spliced(text, &found, &mut marker);
         (Redacted::made(&out), u32::try_from(found.len()).unwrap_or(u32::MAX))
     }

@@ -13,7 +13,10 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexBuilder};
 
-use super::Finding;
+use super::{
+    Finding,
+    kinds::{Kind, by_hand},
+};
 
 mod checks;
 
@@ -63,6 +66,25 @@ const FORMS: &[Form] = &[
     },
     form("personal-phone", r"\+[1-9][0-9](?:[ .()/-]{0,2}[0-9]){6,13}", checks::phone),
     form("personal-phone", r"\(?[2-9][0-9]{2}\)?[ .-]{1,2}[2-9][0-9]{2}[ .-][0-9]{4}", checks::phone),
+];
+
+/// Their rows in the table of kinds.
+pub(super) const KINDS: [Kind; 15] = [
+    by_hand("personal-email", "E-mail address (with redact.personal)"),
+    by_hand("personal-phone", "Phone number (with redact.personal)"),
+    by_hand("personal-iban", "Bank account, IBAN (with redact.personal)"),
+    by_hand("personal-card", "Payment card (with redact.personal)"),
+    by_hand("personal-id-us", "Social security number, US (with redact.personal)"),
+    by_hand("personal-id-uk", "National insurance number, UK (with redact.personal)"),
+    by_hand("personal-id-fr", "Numéro de sécurité sociale, France (with redact.personal)"),
+    by_hand("personal-id-es", "DNI or NIE, Spain (with redact.personal)"),
+    by_hand("personal-id-it", "Codice fiscale, Italy (with redact.personal)"),
+    by_hand("personal-id-br", "CPF, Brazil (with redact.personal)"),
+    by_hand("personal-id-ch", "AHV number, Switzerland (with redact.personal)"),
+    by_hand("personal-id-se", "Personnummer, Sweden (with redact.personal)"),
+    by_hand("personal-id-pl", "PESEL, Poland (with redact.personal)"),
+    by_hand("personal-id-de", "Steuer-ID, Germany (with redact.personal)"),
+    by_hand("personal-id-nl", "BSN, Netherlands (with redact.personal)"),
 ];
 
 static COMPILED: LazyLock<Vec<(&'static Form, Regex)>> = LazyLock::new(|| {

@@ -2,12 +2,21 @@
 
 use std::borrow::Cow;
 
-use super::{Settings, known::Known, table::Table};
+use super::{
+    Settings,
+    known::Known,
+    personal,
+    table::Table,
+    userrules::{Allow, UserRules},
+};
 
 /// What a redactor goes by.
 pub(super) struct Rules {
     pub(super) table: &'static Table,
     pub(super) known: Known,
+    user: UserRules,
+    allow: Allow,
+    personal: bool,
 }
 
 impl Default for Rules {
@@ -17,27 +26,52 @@ impl Default for Rules {
 }
 
 impl Rules {
-    pub(super) fn new(_settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
-        Self { table: Table::get(), known: Known::new(values) }
+    pub(super) fn new(settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            table: Table::get(),
+            known: Known::new(values),
+            user: UserRules::new(&settings.rules),
+            allow: Allow::new(&settings.allow),
+            personal: settings.personal,
+        }
     }
 
-    /// The name of a kind, as findings carry it.
+    /// Exact values only.
+    pub(super) fn known_only(values: impl IntoIterator<Item = String>) -> Self {
+        Self { table: Table::empty(), known: Known::new(values), ..Self::new(&Settings::default(), []) }
+    }
+
+    /// The name of a kind, as findings carry it. Behind the table's numbers come the user's rules.
     pub(super) fn name(&self, kind: u16) -> Cow<'static, str> {
-        Cow::Borrowed(Table::name(kind).unwrap_or("secret"))
+        match Table::name(kind) {
+            Some(name) => Cow::Borrowed(name),
+            None => self.user.name(usize::from(kind) - Table::kinds()).to_owned().into(),
+        }
     }
 
     /// True when the user allows this value. Exact values of the daemon's own are never allowed.
-    pub(super) fn allows(&self, _kind: u16, _value: &[u8]) -> bool {
-        false
+    pub(super) fn allows(&self, kind: u16, value: &[u8]) -> bool {
+        kind != self.table.known && std::str::from_utf8(value).is_ok_and(|value| self.allow.is_allowed(value))
     }
 
     /// True when there are rules that work on lines.
     pub(super) fn by_line(&self) -> bool {
-        false
+        self.personal || !self.user.is_empty()
     }
 
     /// Reports what the line rules find in one line: from, to, kind.
-    pub(super) fn find_in_line(&self, _line: &str, _found: impl FnMut(usize, usize, u16)) {}
+    pub(super) fn find_in_line(&self, line: &str, mut found: impl FnMut(usize, usize, u16)) {
+        let first = Table::kinds();
+        self.user
+            .find(line, |range, rule| found(range.start, range.end, u16::try_from(first + rule).unwrap_or(u16::MAX)));
+        if self.personal {
+            let mut data = Vec::new();
+            personal::find(line, &mut data);
+            for one in data {
+                found(one.start, one.end, Table::number(&one.kind).unwrap_or_default());
+            }
+        }
+    }
 
     /// The kind of the first secret in a decoded text.
     pub(super) fn first_kind(&self, text: &str) -> Option<u16> {

@@ -8,6 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 use super::{
     MARKER, Redactor, Vault,
     engine::Span,
+    redactors,
     scan::{Scan, boundary},
     view::View,
 };
@@ -84,7 +85,10 @@ impl Stream {
     /// Takes the next piece and returns what is settled.
     pub fn push(&mut self, piece: &str) -> String {
         self.text.push_str(piece);
-        let mut out = self.step(false);
+        if let Some(vault) = &self.vault {
+            vault.take_literals(&self.text);
+        }
+        let mut out = self.settle(false);
         if self.text.len() - self.done > HELD_MAX {
             out.push_str(&self.finish());
         }
@@ -93,7 +97,7 @@ impl Stream {
 
     /// The rest, when nothing more comes. What is pushed later is another text.
     pub fn finish(&mut self) -> String {
-        let rest = self.step(true);
+        let rest = self.settle(true);
         self.scan = Scan::default();
         self.offset += self.text.len() as u64;
         self.text.clear();
@@ -109,6 +113,17 @@ impl Stream {
     /// Secrets replaced so far.
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// One step; a text whose search panics is dropped.
+    fn settle(&mut self, last: bool) -> String {
+        let settled = redactors::guarded(|| self.step(last));
+        settled.unwrap_or_else(|| {
+            self.offset += self.done as u64;
+            (self.scan, self.done, self.value) = (Scan::default(), 0, None);
+            self.text.clear();
+            redactors::DROPPED.to_owned()
+        })
     }
 
     fn step(&mut self, last: bool) -> String {
@@ -147,6 +162,7 @@ impl Stream {
             out.push_str(text.get(self.done..start).unwrap_or_default());
             self.value = Some(String::new());
             self.count = self.count.saturating_add(1);
+            self.redactor.counts.add([self.redactor.rules.name(span.kind)]);
             if let Some(found) = &mut self.found {
                 let at = self.offset + start as u64;
                 found.push(Located { start: at, end: at, kind: self.redactor.rules.name(span.kind) });

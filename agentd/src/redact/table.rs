@@ -38,6 +38,17 @@ impl Table {
         &TABLE
     }
 
+    /// A table that recognises nothing.
+    pub(super) fn empty() -> &'static Self {
+        static EMPTY: LazyLock<Table> = LazyLock::new(|| Table::of(Vec::new()));
+        &EMPTY
+    }
+
+    /// How many kinds are recognised.
+    pub(super) fn kinds() -> usize {
+        kinds::all().len()
+    }
+
     /// The number of a kind, which is its place in the list.
     pub(super) fn number(id: &str) -> Option<u16> {
         kinds::all().iter().position(|kind| kind.id == id).and_then(|at| u16::try_from(at).ok())
@@ -59,6 +70,10 @@ impl Table {
         for (number, kind) in (0..).zip(kinds::all()) {
             row(kind, number, &mut anchors);
         }
+        Self::of(anchors)
+    }
+
+    fn of(anchors: Vec<Anchor>) -> Self {
         #[expect(clippy::expect_used, reason = "the table is compiled in, and a test builds it")]
         let anchors = Anchors::new(anchors).expect("the table fits an automaton");
         let number = |id| Self::number(id).unwrap_or_default();

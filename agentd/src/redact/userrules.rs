@@ -3,21 +3,20 @@
 //! Owns their checking and their matching. The `regex` crate matches in linear time by construction; what is bounded
 //! here is how much memory a pattern may take and how far one match may reach.
 //!
-//! Refuses too many rules, a pattern that is too long or compiles to too much, and one that matches the empty text:
-//! it would hide nothing and be reported everywhere. All faults are reported together.
+//! Refuses a pattern that is too long or compiles to too much, and one that matches the empty text: it would hide
+//! nothing and be reported everywhere. The configuration asks [`fault`] and says so with its line; here a faulty rule
+//! finds nothing.
 //!
 //! Invariants: a match lies within one line, and within [`PIECE`] bytes of it; a finding is never empty and stands on
 //! character boundaries. With a group named `secret` only that group is found.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use regex::{Regex, RegexBuilder};
 use sha2::{Digest, Sha256};
 
-use super::Finding;
-
 /// Each rule is a pass over all text; more than these would be felt in every turn.
-const RULES_MAX: usize = 64;
+pub const RULES_MAX: usize = 64;
 /// A longer pattern is a list of values, which belongs to the exact values, not to a regex.
 const PATTERN_MAX: usize = 1024;
 /// Memory of one compiled pattern and of its lazy automaton: `\w{1000}` must fail at start, not fill the daemon.
@@ -36,56 +35,72 @@ pub(super) struct UserRules {
 }
 
 impl UserRules {
-    /// Compiles the rules (name, pattern), or says what is wrong with each faulty one.
-    pub(super) fn new(rules: &[(String, String)]) -> Result<Self, Vec<String>> {
-        let mut faults = Vec::new();
-        if rules.len() > RULES_MAX {
-            faults.push(format!("{} rules: at most {RULES_MAX} are allowed", rules.len()));
-        }
-        let mut compiled = Vec::new();
-        for (name, pattern) in rules.iter().take(RULES_MAX) {
-            match compile(pattern) {
-                Ok(regex) => compiled.push((name.clone(), regex)),
-                Err(fault) => faults.push(format!("rule `{name}`: {fault}")),
-            }
-        }
-        if faults.is_empty() { Ok(Self { rules: compiled }) } else { Err(faults) }
+    /// Compiles the rules (name, pattern).
+    pub(super) fn new(rules: &[(String, String)]) -> Self {
+        let compiled =
+            rules.iter().take(RULES_MAX).filter_map(|(name, pattern)| Some((name.clone(), compile(pattern).ok()?)));
+        Self { rules: compiled.collect() }
     }
 
-    /// Appends what the rules find.
-    pub(super) fn find(&self, text: &str, out: &mut Vec<Finding>) {
-        if self.rules.is_empty() {
-            return;
-        }
+    /// True when there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The name of a rule by its place.
+    pub(super) fn name(&self, rule: usize) -> &str {
+        self.rules.get(rule).map_or("rule", |(name, _)| name)
+    }
+
+    /// Reports what the rules find: where, and the place of the rule.
+    pub(super) fn find(&self, text: &str, mut found: impl FnMut(Range<usize>, usize)) {
         for (offset, piece) in pieces(text) {
-            for (name, regex) in &self.rules {
+            for (rule, (_, regex)) in self.rules.iter().enumerate() {
                 let narrowed = regex.capture_names().flatten().any(|group| group == GROUP);
-                let add = |found: regex::Match<'_>| Finding {
-                    start: offset + found.start(),
-                    end: offset + found.end(),
-                    kind: name.clone().into(),
+                let mut add = |at: regex::Match<'_>| {
+                    if !at.is_empty() {
+                        found(offset + at.start()..offset + at.end(), rule);
+                    }
                 };
                 if narrowed {
-                    let groups = regex.captures_iter(piece).filter_map(|groups| groups.name(GROUP));
-                    out.extend(groups.filter(|found| !found.is_empty()).map(add));
+                    regex.captures_iter(piece).filter_map(|groups| groups.name(GROUP)).for_each(&mut add);
                 } else {
-                    out.extend(regex.find_iter(piece).filter(|found| !found.is_empty()).map(add));
+                    regex.find_iter(piece).for_each(&mut add);
                 }
             }
         }
     }
 }
 
-fn compile(pattern: &str) -> Result<Regex, String> {
+/// Why a pattern cannot be a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleFault {
+    /// It has too many bytes.
+    Long,
+    /// It needs too much memory.
+    Large,
+    /// It matches the empty text, and so everywhere.
+    Empty,
+    /// It is no regular expression.
+    Syntax,
+}
+
+/// What keeps a pattern from being a rule, if anything.
+pub fn fault(pattern: &str) -> Option<RuleFault> {
+    compile(pattern).err()
+}
+
+fn compile(pattern: &str) -> Result<Regex, RuleFault> {
     if pattern.len() > PATTERN_MAX {
-        return Err(format!("the pattern has {} bytes, at most {PATTERN_MAX} are allowed", pattern.len()));
+        return Err(RuleFault::Long);
     }
-    let regex = RegexBuilder::new(pattern)
-        .size_limit(COMPILED_MAX)
-        .dfa_size_limit(COMPILED_MAX)
-        .build()
-        .map_err(|error| error.to_string())?;
-    if regex.is_match("") { Err("the pattern matches the empty text".to_owned()) } else { Ok(regex) }
+    let built = RegexBuilder::new(pattern).size_limit(COMPILED_MAX).dfa_size_limit(COMPILED_MAX).build();
+    match built {
+        Ok(regex) if regex.is_match("") => Err(RuleFault::Empty),
+        Ok(regex) => Ok(regex),
+        Err(regex::Error::CompiledTooBig(_)) => Err(RuleFault::Large),
+        Err(_) => Err(RuleFault::Syntax),
+    }
 }
 
 /// The lines of a text, long ones in pieces, each with its offset.
@@ -112,21 +127,16 @@ pub(super) struct Allow {
 }
 
 impl Allow {
-    /// Takes values as they are and `sha256:<64 hexadecimal digits>`, or says which entries are neither.
-    pub(super) fn new(entries: &[String]) -> Result<Self, Vec<String>> {
+    /// Takes values as they are and as `sha256:<64 hexadecimal digits>`; what only begins like that is a value.
+    pub(super) fn new(entries: &[String]) -> Self {
         let mut allow = Self::default();
-        let mut faults = Vec::new();
         for entry in entries {
-            match entry.strip_prefix(HASHED) {
-                None if entry.is_empty() => faults.push("an empty allow entry".to_owned()),
+            match entry.strip_prefix(HASHED).and_then(hash_from) {
+                Some(hash) => _ = allow.hashes.insert(hash),
                 None => _ = allow.values.insert(entry.clone()),
-                Some(hex) => match hash_from(hex) {
-                    Some(hash) => _ = allow.hashes.insert(hash),
-                    None => faults.push("an allow entry of sha256: without 64 hexadecimal digits".to_owned()),
-                },
             }
         }
-        if faults.is_empty() { Ok(allow) } else { Err(faults) }
+        allow
     }
 
     /// True when the user allowed this value.
@@ -151,33 +161,33 @@ fn hash_from(hex: &str) -> Option<[u8; 32]> {
 mod tests {
     use super::*;
 
-    fn rules(rules: &[(&str, &str)]) -> Result<UserRules, Vec<String>> {
+    fn rules(rules: &[(&str, &str)]) -> UserRules {
         let owned: Vec<_> = rules.iter().map(|(name, pattern)| ((*name).to_owned(), (*pattern).to_owned())).collect();
         UserRules::new(&owned)
     }
 
     fn spans(rules: &UserRules, text: &str) -> Vec<(usize, usize)> {
         let mut out = Vec::new();
-        rules.find(text, &mut out);
-        out.into_iter().map(|found| (found.start, found.end)).collect()
+        rules.find(text, |range, _| out.push((range.start, range.end)));
+        out
     }
 
     #[test]
     fn a_rule_finds_its_match_and_with_a_group_only_the_group() {
-        assert_eq!(spans(&rules(&[("a", "badge-[0-9]+")]).unwrap(), "x badge-12\nbadge-3"), [(2, 10), (11, 18)]);
-        assert_eq!(spans(&rules(&[("a", "pin: (?<secret>[0-9]+)")]).unwrap(), "é pin: 123 4"), [(8, 11)]);
+        assert_eq!(spans(&rules(&[("a", "badge-[0-9]+")]), "x badge-12\nbadge-3"), [(2, 10), (11, 18)]);
+        assert_eq!(spans(&rules(&[("a", "pin: (?<secret>[0-9]+)")]), "é pin: 123 4"), [(8, 11)]);
     }
 
     #[test]
     fn a_match_does_not_span_lines() {
-        let rules = rules(&[("a", "(?s)a.+b"), ("b", "c$")]).unwrap();
+        let rules = rules(&[("a", "(?s)a.+b"), ("b", "c$")]);
         assert_eq!(spans(&rules, "a1\n2b"), []);
         assert_eq!(spans(&rules, "xc\r\ny"), [(1, 2)]);
     }
 
     #[test]
     fn a_long_line_is_matched_in_pieces_on_character_boundaries() {
-        let rules = rules(&[("a", "é+")]).unwrap();
+        let rules = rules(&[("a", "é+")]);
         let text = format!("x{}", "é".repeat(PIECE));
         let found = spans(&rules, &text);
         assert_eq!(found.len(), 3);
@@ -186,25 +196,26 @@ mod tests {
     }
 
     #[test]
-    fn all_faulty_rules_are_named_together() {
+    fn a_faulty_rule_is_named_and_finds_nothing() {
         let long = "a".repeat(PATTERN_MAX + 1);
-        let faults = rules(&[("one", "("), ("two", "a*"), ("three", r"\w{5000}"), ("four", &long), ("five", "ok")]);
-        let faults = faults.err().unwrap();
-        assert_eq!(faults.len(), 4);
-        assert!(faults.iter().zip(["one", "two", "three", "four"]).all(|(fault, name)| fault.contains(name)));
-        assert_eq!(rules(&[("a", "b"); RULES_MAX + 1]).err().unwrap().len(), 1);
+        let faulty = [
+            ("(", RuleFault::Syntax),
+            ("a*", RuleFault::Empty),
+            (r"\w{5000}", RuleFault::Large),
+            (&long, RuleFault::Long),
+        ];
+        for (pattern, why) in faulty {
+            assert_eq!(fault(pattern), Some(why), "{pattern}");
+            assert!(rules(&[("n", pattern)]).is_empty());
+        }
+        assert_eq!(fault("ok"), None);
     }
 
     #[test]
     fn an_allowed_value_is_known_by_itself_or_by_its_hash() {
         let hash: String = Sha256::digest("other").iter().map(|byte| format!("{byte:02x}")).collect();
-        let allow = Allow::new(&["value".to_owned(), format!("{HASHED}{hash}")]).unwrap();
-        assert!(allow.is_allowed("value") && allow.is_allowed("other"));
+        let allow = Allow::new(&["value".to_owned(), format!("{HASHED}{hash}"), format!("{HASHED}12")]);
+        assert!(allow.is_allowed("value") && allow.is_allowed("other") && allow.is_allowed("sha256:12"));
         assert!(!allow.is_allowed("another") && !allow.is_allowed(&hash));
-    }
-
-    #[test]
-    fn a_broken_allow_entry_is_refused() {
-        assert_eq!(Allow::new(&[format!("{HASHED}12"), String::new()]).err().map(|faults| faults.len()), Some(2));
     }
 }

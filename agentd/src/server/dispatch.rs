@@ -24,8 +24,17 @@ pub(super) struct Origin {
     pub(super) token: CancellationToken,
 }
 
-/// Carries out one request.
+/// Carries out one request. What failed is told redacted: a failure may quote a file, a provider or a command.
 pub(super) async fn handle(daemon: &Arc<Daemon>, from: &Origin, request: Request) -> Result<Response, Failure> {
+    carry_out(daemon, from, request).await.map_err(|mut failure| {
+        let redactors = daemon.redactors();
+        failure.message = redactors.kept(false).text(&failure.message).to_string();
+        failure.hint = redactors.kept(false).text(&failure.hint).to_string();
+        failure
+    })
+}
+
+async fn carry_out(daemon: &Arc<Daemon>, from: &Origin, request: Request) -> Result<Response, Failure> {
     Ok(match request {
         Request::Status(_) => daemon.status().into(),
         Request::Stop(stop) => daemon.request_stop(&stop)?.into(),
@@ -58,16 +67,18 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
             return Err(daemon.turns.explain(Failure::new(ErrorKind::Cancelled, "cancelled")));
         }
     };
+    let redactors = daemon.redactors();
     let ask = Ask {
         uid: from.uid,
         request,
         turn: guard.turn.clone(),
-        events: from.events.clone(),
+        events: from.events.clone().redacted_by(redactors.kept(false)),
         cancel,
         config: daemon.config(),
-        redactor: daemon.redactor(),
+        redactor: redactors.kept(false).clone(),
+        redactors,
     };
-    let outcome = agent::answer(&daemon.agent, &ask, choice).await.map_err(|failure| daemon.turns.explain(failure));
+    let outcome = agent::answer(&daemon.agent, ask, choice).await.map_err(|failure| daemon.turns.explain(failure));
     match &outcome {
         Ok(answer) => {
             tracing::info!(turn = %guard.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, "answered");

@@ -21,6 +21,8 @@ pub mod jail;
 pub mod policy;
 mod secret;
 
+use crate::redact::ModelView;
+
 pub use jail::{Jail, Project};
 pub use policy::Judgement;
 pub(crate) use secret::is_secret;
@@ -52,6 +54,9 @@ pub struct ToolContext {
     pub limits: ToolLimits,
     /// Files that the model has read in this conversation: an edit needs a read before it.
     pub seen: Arc<Mutex<HashSet<PathBuf>>>,
+    /// How results are shown to the model. A tool that cuts a text or takes a part of it does so with what the view
+    /// makes of the whole: half a secret is not recognised any more.
+    pub view: ModelView,
 }
 
 /// Bounds of a call, from the configuration.
@@ -100,7 +105,8 @@ pub trait Tool: Send + Sync {
     /// What the model is told.
     fn spec(&self) -> &ToolSpec;
 
-    /// What a call does, for people, in one line: a path, a command. Also for invalid arguments.
+    /// What a call does, for people: a path, a command. Also for invalid arguments. As long as it is and as it is: the
+    /// caller redacts it, then cuts it.
     fn summary(&self, arguments: &Value) -> String;
 
     /// What policy says of a call.

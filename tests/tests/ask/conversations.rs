@@ -135,7 +135,8 @@ fn failed_questions_push_no_good_conversation_out() {
 
 /// A turn of a client that gets the signal in the middle of its answer.
 fn ended_by(signal: Signal) -> tests::Output {
-    let slow = Step::text("slow words").chunks(1, 50).when_contains("lost");
+    // Long enough that some of it is said while the end may still belong to a secret.
+    let slow = Step::text("slow words ".repeat(40)).chunks(4, 50).when_contains("lost");
     let desk = strict(Scenario::new().step(slow));
     desk.answer(["one"]);
     let mut running = desk.ask(["-c", "lost"]).start();

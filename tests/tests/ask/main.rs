@@ -9,6 +9,7 @@ mod canaries;
 mod config;
 mod conversations;
 mod desk;
+mod doors;
 mod failures;
 mod input;
 mod interrupts;

@@ -133,11 +133,15 @@ fn stream_json_is_one_event_a_line_and_ends_with_the_result() {
     let output = desk.ask(["--output-format", "stream-json", "--reasoning", "x"]).run().expect_ok();
     let lines: Vec<Value> = output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["started", "reasoning", "text", "text", "result"]);
+    // How many pieces come depends on what is held back while it may belong to a secret.
+    let mut order = kinds.clone();
+    order.dedup();
+    assert_eq!(order, ["started", "reasoning", "text", "result"]);
+    let result = lines.last().unwrap();
     assert_eq!((&lines[0]["session"], &lines[0]["model"]), (&json!("default"), &json!("deepseek-flash")));
     let streamed: String = lines.iter().filter(|l| l["type"] == "text").filter_map(|l| l["delta"].as_str()).collect();
-    assert_eq!((streamed.as_str(), &lines[4]["answer"]), ("one two", &json!("one two")));
-    assert_eq!(lines[0]["conversation"], lines[4]["conversation"]);
+    assert_eq!((streamed.as_str(), &result["answer"]), ("one two", &json!("one two")));
+    assert_eq!(lines[0]["conversation"], result["conversation"]);
     desk.close();
 }
 
@@ -166,7 +170,7 @@ fn the_answer_can_go_to_a_file_too_whole_or_not_at_all() {
 
 #[test]
 fn the_file_appears_only_when_the_answer_is_whole_and_an_interrupt_leaves_nothing() {
-    let desk = desk(Scenario::new().step(Step::text("slow words").chunks(1, 50)));
+    let desk = desk(Scenario::new().step(Step::text("slow words ".repeat(40)).chunks(4, 50)));
     let before = names(&desk.project);
     let mut running = desk.ask(["-o", "out.md", "x"]).start();
     tests::wait_until(crate::desk::DEADLINE, "the first words", || !running.stdout_so_far().is_empty());

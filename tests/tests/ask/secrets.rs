@@ -78,7 +78,7 @@ fn a_key_in_a_question_leaves_neither_for_the_provider_nor_for_the_session() {
     let chats = desk.chats();
     assert!(!String::from_utf8_lossy(&chats[0].raw).contains(CORE));
     let asked = text_of(chats[0].last_message());
-    assert!(asked.contains("why is [REDACTED] refused?") && asked.contains("k=[REDACTED]"), "{asked}");
+    assert!(asked.contains("why is [REDACTED:1] refused?") && asked.contains("k=[REDACTED:1]"), "{asked}");
     let shown = desk.ctl(["sessions", "show"]).run().expect_ok().stdout;
     assert!(shown.contains("why is [REDACTED] refused?") && !shown.contains(CORE), "{shown}");
     let listed = desk.ctl(["sessions", "list"]).run().expect_ok().stdout;

@@ -29,7 +29,7 @@ mod services;
 
 use std::sync::LazyLock;
 
-use super::table::coded;
+use super::{personal, table::coded};
 
 /// Rises when a row is added, removed or changed: a text that was checked with an older table may be checked again.
 pub const VERSION: u32 = 1;
@@ -91,7 +91,7 @@ const fn near(
 }
 
 /// A row for what the engine checks by hand.
-const fn by_hand(id: &'static str, title: &'static str) -> Kind {
+pub(super) const fn by_hand(id: &'static str, title: &'static str) -> Kind {
     Kind { id, title, rule: Rule::Code, random: false, exact: false }
 }
 
@@ -121,6 +121,7 @@ pub fn all() -> &'static [Kind] {
         .into_iter()
         .chain(coded().map(|coded| by_hand(coded.id, coded.title)))
         .chain([KNOWN, ENCODED])
+        .chain(personal::KINDS)
         .collect()
     });
     &ALL

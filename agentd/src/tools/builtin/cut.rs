@@ -4,15 +4,15 @@
 const HEAD_QUARTERS: usize = 3;
 
 /// At most `cap` bytes of `text` and one line that says what is missing; cuts at line ends where one is near.
-pub(super) fn cut(text: String, cap: usize, advice: &str) -> String {
+pub(super) fn cut(text: &str, cap: usize, advice: &str) -> String {
     if text.is_empty() {
         return "(no output)".to_owned();
     }
     if text.len() <= cap {
-        return text;
+        return text.to_owned();
     }
-    let head_end = boundary(&text, cap / 4 * HEAD_QUARTERS);
-    let tail_start = boundary(&text, text.len() - (cap - cap / 4 * HEAD_QUARTERS));
+    let head_end = boundary(text, cap / 4 * HEAD_QUARTERS);
+    let tail_start = boundary(text, text.len() - (cap - cap / 4 * HEAD_QUARTERS));
     let (head, tail) = (text.get(..head_end).unwrap_or_default(), text.get(tail_start..).unwrap_or_default());
     let head = head.rfind('\n').filter(|end| *end > head.len() / 2).and_then(|end| head.get(..end)).unwrap_or(head);
     let tail = tail.find('\n').filter(|end| *end < tail.len() / 2).and_then(|end| tail.get(end + 1..)).unwrap_or(tail);
@@ -27,7 +27,7 @@ fn boundary(text: &str, at: usize) -> usize {
 }
 
 /// One line of at most `limit` characters, without control characters.
-pub(super) fn line(text: &str, limit: usize) -> String {
+pub(crate) fn line(text: &str, limit: usize) -> String {
     let mut shown: String =
         text.chars().take(limit).map(|c| if hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
     if text.chars().nth(limit).is_some() {
@@ -48,14 +48,14 @@ mod tests {
 
     #[test]
     fn a_text_within_the_cap_is_untouched_and_nothing_is_named() {
-        assert_eq!(cut("abc".to_owned(), 3, ""), "abc");
-        assert_eq!(cut(String::new(), 3, ""), "(no output)");
+        assert_eq!(cut("abc", 3, ""), "abc");
+        assert_eq!(cut("", 3, ""), "(no output)");
     }
 
     #[test]
     fn a_long_text_keeps_head_and_tail_and_states_the_gap() {
         let text: String = (0..1000).map(|n| format!("line {n}\n")).collect();
-        let short = cut(text.clone(), 400, "ask for less");
+        let short = cut(&text, 400, "ask for less");
         assert!(short.starts_with("line 0\n") && short.ends_with("line 999\n"));
         assert!(short.contains(&format!("of {} bytes cut; ask for less ...]", text.len())));
         assert!(short.len() < 500);
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_cut_never_splits_a_character() {
-        let short = cut("é".repeat(500), 101, "");
+        let short = cut(&"é".repeat(500), 101, "");
         assert!(short.starts_with('é') && short.ends_with('é') && short.contains("bytes cut"));
     }
 

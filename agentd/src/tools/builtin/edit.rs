@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput, read};
+use crate::{redact::ModelView, tools::jail::Opened};
 
 /// Time for the shortest diff; after it a longer one is given. The edit itself does not depend on it.
 const DIFF_TIME: Duration = Duration::from_millis(500);
@@ -38,8 +39,10 @@ fn edit(call: &Call) -> Outcome {
     let mut opened = call.jail().open_file(path)?;
     call.check_seen(&opened.path)?;
     let old = read::whole(call, path, &mut opened)?;
-    let new = apply(path, &old, call.arguments.list("edits"))?;
-    let diff = call.cut(fenced(&diff(path, &old, &new)), "the edit is complete");
+    let new = apply(path, &old, call.arguments.list("edits"), &call.view)?;
+    // Both sides as the model sees them: a hunk of a key's body would not be recognised as one.
+    let (before, after) = (call.view.uncounted(&old), call.view.uncounted(&new));
+    let diff = call.cut(&fenced(&diff(path, before.as_str(), after.as_str())), "the edit is complete");
     if call.arguments.flag("dryRun") {
         return Ok(ToolOutput::ok(diff).files([opened.path]));
     }
@@ -51,8 +54,8 @@ fn edit(call: &Call) -> Outcome {
     Ok(ToolOutput::ok(diff).files([written]))
 }
 
-/// The edit was made on what was read: a file that somebody saved in between is not overwritten.
-fn unchanged(path: &str, existing: &crate::tools::jail::Opened, old: &str) -> Result<(), Fault> {
+/// The change was made on what was read: a file that somebody saved in between is not overwritten.
+pub(super) fn unchanged(path: &str, existing: &Opened, old: &str) -> Result<(), Fault> {
     let mut bytes = vec![0; old.len() + 1];
     let mut filled = 0;
     while let Some(space) = bytes.get_mut(filled..).filter(|space| !space.is_empty()) {
@@ -67,8 +70,8 @@ fn unchanged(path: &str, existing: &crate::tools::jail::Opened, old: &str) -> Re
     Err(Fault::Text(format!("{path} was changed by somebody else during the edit; nothing was written, read it again")))
 }
 
-/// Applies the edits in order, all or none.
-fn apply(path: &str, old: &str, edits: &[Value]) -> Result<String, Fault> {
+/// Applies the edits in order, all or none. Markers in them stand for the values that the file holds.
+fn apply(path: &str, old: &str, edits: &[Value], view: &ModelView) -> Result<String, Fault> {
     let mut text = old.to_owned();
     for (index, edit) in edits.iter().enumerate() {
         let part = |name| edit.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -76,7 +79,8 @@ fn apply(path: &str, old: &str, edits: &[Value]) -> Result<String, Fault> {
             let quoted = super::cut::line(part("oldText"), QUOTED);
             Err(Fault::Text(format!("{path}: edit {}: {what}: \"{quoted}\"; nothing was written", index + 1)))
         };
-        let (mut from, mut to) = (part("oldText").to_owned(), part("newText").to_owned());
+        let restored = |name| view.restore(part(name), old).map_err(|conflict| super::conflict(path, &conflict));
+        let (mut from, mut to) = (restored("oldText")?, restored("newText")?);
         if from.is_empty() {
             return fault("oldText is empty");
         }
@@ -94,6 +98,7 @@ fn apply(path: &str, old: &str, edits: &[Value]) -> Result<String, Fault> {
         }
         text.replace_range(at..at + from.len(), &to);
     }
+    view.check_markers(old, &text).map_err(|conflict| super::conflict(path, &conflict))?;
     if text == old {
         return Err(Fault::Text(format!("{path}: the edits cancel each other out; nothing was written")));
     }

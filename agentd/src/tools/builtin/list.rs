@@ -64,7 +64,7 @@ fn list(call: &Call) -> Outcome {
             total - lines.len()
         ));
     }
-    Ok(ToolOutput::ok(call.cut(lines.join("\n"), "use search_files with a pattern")))
+    Ok(ToolOutput::ok(call.cut(&lines.join("\n"), "use search_files with a pattern")))
 }
 
 /// A line of the tree, before it is nested.

@@ -15,6 +15,8 @@ mod shell;
 mod walk;
 mod write;
 
+pub(crate) use cut::line;
+
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -25,16 +27,16 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::arguments::Arguments;
-use crate::sync::lock;
+use crate::{
+    redact::{ModelView, WriteConflict},
+    sync::lock,
+};
 
 use super::{
     BoxFuture, Judgement, Project, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
     jail::{Jail, JailError},
     policy,
 };
-
-/// Characters of a call's summary: one line of a terminal.
-const SUMMARY_LENGTH: usize = 200;
 
 /// What the model reads where there is no project.
 const NO_PROJECT: &str = "No project here: agentd does not work in / or in the home directory itself. Ask the user to \
@@ -68,6 +70,11 @@ impl From<std::io::Error> for Fault {
     }
 }
 
+/// Why a text with markers was not written.
+fn conflict(path: &str, conflict: &WriteConflict) -> Fault {
+    Fault::Text(format!("{path}: {conflict}; nothing was written"))
+}
+
 type Outcome = Result<ToolOutput, Fault>;
 
 /// What a running file tool has at hand.
@@ -76,6 +83,7 @@ struct Call {
     cancel: CancellationToken,
     limits: ToolLimits,
     seen: Arc<Mutex<HashSet<PathBuf>>>,
+    view: ModelView,
     arguments: Arguments,
 }
 
@@ -103,8 +111,9 @@ impl Call {
         Err(Fault::Text(format!("{path} was not read in this conversation: read it before you change it")))
     }
 
-    fn cut(&self, text: String, advice: &str) -> String {
-        cut::cut(text, self.limits.result_cap, advice)
+    /// The text as the model sees it, cut to the cap. In this order: half a secret would not be recognised.
+    fn cut(&self, text: &str, advice: &str) -> String {
+        cut::cut(self.view.text(text).as_str(), self.limits.result_cap, advice)
     }
 }
 
@@ -143,6 +152,16 @@ impl FileTool {
     }
 }
 
+impl FileTool {
+    /// Why a call cannot be meant as it stands: a path or a pattern names a value that the model has not seen. The
+    /// name of a file does not take part in redaction's way back.
+    fn hidden_name(&self, context: &ToolContext, arguments: &Value) -> Option<String> {
+        let pattern = ["pattern", "glob"].into_iter().filter_map(|name| arguments.get(name)?.as_str());
+        let known = self.paths(arguments).into_iter().chain(pattern).find_map(|text| context.view.first_known(text));
+        known.map(|marker| format!("{marker} stands for a hidden value and is no name to look for or to write to"))
+    }
+}
+
 fn spec(name: &str, description: &str, properties: Value, required: &str, read_only: bool) -> ToolSpec {
     let required: Vec<&str> = required.split_whitespace().collect();
     let mut parameters = json!({"type": "object", "required": required});
@@ -160,10 +179,13 @@ impl Tool for FileTool {
     fn summary(&self, arguments: &Value) -> String {
         let mut parts = self.paths(arguments);
         parts.extend(arguments.get("pattern").and_then(Value::as_str));
-        cut::line(&parts.join(" "), SUMMARY_LENGTH)
+        parts.join(" ")
     }
 
-    fn judge(&self, _context: &ToolContext, arguments: &Value) -> Judgement {
+    fn judge(&self, context: &ToolContext, arguments: &Value) -> Judgement {
+        if let Some(reason) = self.hidden_name(context, arguments) {
+            return Judgement::Deny { reason };
+        }
         match self.effect {
             Effect::Read => Judgement::Allow,
             Effect::Write if arguments.get("dryRun").and_then(Value::as_bool) == Some(true) => Judgement::Allow,
@@ -179,7 +201,8 @@ impl Tool for FileTool {
             };
             let Some(project) = context.project.clone() else { return ToolOutput::error(NO_PROJECT) };
             let (cancel, limits) = (context.cancel.clone(), context.limits.clone());
-            let call = Call { project, cancel, limits, seen: Arc::clone(&context.seen), arguments };
+            let (seen, view) = (Arc::clone(&context.seen), context.view.clone());
+            let call = Call { project, cancel, limits, seen, view, arguments };
             let run = self.run;
             match tokio::task::spawn_blocking(move || run(&call)).await {
                 Ok(Ok(output)) => output,

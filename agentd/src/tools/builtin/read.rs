@@ -8,7 +8,7 @@ use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput};
 use crate::tools::jail::Opened;
 
 /// Largest file that is read whole. Far above what fits a prompt; head, tail and ranges have no such bound.
-const MAX_WHOLE: u64 = 8 << 20;
+pub(super) const MAX_WHOLE: u64 = 8 << 20;
 
 /// Most bytes that head, tail or a range gather: lines have no bound of their own. The result is cut further.
 const MAX_PART: usize = 4 << 20;
@@ -70,13 +70,71 @@ fn read_one(call: &Call) -> Outcome {
     let part = part(call)?;
     let path = call.arguments.text("path");
     let mut opened = call.jail().open_file(path)?;
-    let text = match part {
-        Part::Whole => whole(call, path, &mut opened)?,
-        Part::Tail(lines) => tail(call, path, &mut opened, lines)?,
-        Part::Range(skip, take) => range(call, path, &opened, skip, take)?,
+    let (shown, hidden) = match part {
+        Part::Whole => seen(call, &whole(call, path, &mut opened)?),
+        Part::Tail(lines) => {
+            let text = tail(call, path, &mut opened, lines)?;
+            in_place(call, path, &mut opened, &text, |whole| trimmed(whole).len().checked_sub(text.len()))
+        }
+        Part::Range(skip, take) => {
+            let text = range(call, path, &opened, skip, take)?;
+            in_place(call, path, &mut opened, &text, |whole| start_of_line(whole, skip))
+        }
     };
     call.saw(&opened.path);
-    Ok(ToolOutput::ok(call.cut(text, ADVICE)).files([opened.path]))
+    let text = super::cut::cut(&shown, call.limits.result_cap, ADVICE) + &note(hidden);
+    Ok(ToolOutput::ok(text).files([opened.path]))
+}
+
+/// A text as the model sees it, and how many values are hidden in it.
+fn seen(call: &Call, text: &str) -> (String, u32) {
+    let (shown, hidden) = call.view.counted(text);
+    (shown.as_str().to_owned(), hidden)
+}
+
+/// The same for a part of a file, which reads as it does within the whole: a key's body is recognised by its first
+/// line. Of a file too large to read whole, and of one that changes under the reading, the part is seen alone.
+fn in_place(
+    call: &Call,
+    path: &str,
+    opened: &mut Opened,
+    text: &str,
+    start: impl Fn(&str) -> Option<usize>,
+) -> (String, u32) {
+    let whole = match opened.file.rewind() {
+        Ok(()) if opened.size <= MAX_WHOLE => whole(call, path, opened).ok(),
+        _ => None,
+    };
+    let part = whole.and_then(|whole| {
+        let start = start(&whole)?;
+        let range = start..start + text.len();
+        let same = whole.get(range.clone()) == Some(text);
+        same.then(|| call.view.parts(&whole, &[range]).pop().flatten()).flatten()
+    });
+    part.unwrap_or_else(|| seen(call, text))
+}
+
+fn trimmed(whole: &str) -> &str {
+    whole.strip_suffix('\n').unwrap_or(whole)
+}
+
+fn start_of_line(whole: &str, skip: usize) -> Option<usize> {
+    match skip.checked_sub(1) {
+        None => Some(0),
+        Some(before) => whole.match_indices('\n').nth(before).map(|(at, _)| at + 1),
+    }
+}
+
+/// The line that tells the model that what it sees is not what stands in the file. The same for the same text.
+fn note(hidden: u32) -> String {
+    match hidden {
+        0 => String::new(),
+        1 => "\n[1 value is hidden in this view, not in the file; keep its [REDACTED:n] as it is when you edit]"
+            .to_owned(),
+        n => format!(
+            "\n[{n} values are hidden in this view, not in the file; keep each [REDACTED:n] as it is when you edit]"
+        ),
+    }
 }
 
 fn read_many(call: &Call) -> Outcome {
@@ -94,14 +152,16 @@ fn read_many(call: &Call) -> Outcome {
         });
         match read {
             Ok((text, real)) => {
-                parts.push(format!("{path}:\n{}\n", super::cut::cut(text, share, ADVICE)));
+                let (shown, hidden) = seen(call, &text);
+                let shown = super::cut::cut(&shown, share, ADVICE) + &note(hidden);
+                parts.push(format!("{path}:\n{shown}\n"));
                 call.saw(&real);
                 files.push(real);
             }
             Err(fault) => parts.push(format!("{path}: Error - {fault}")),
         }
     }
-    Ok(ToolOutput::ok(call.cut(parts.join("\n---\n"), ADVICE)).files(files))
+    Ok(ToolOutput::ok(super::cut::cut(&parts.join("\n---\n"), call.limits.result_cap, ADVICE)).files(files))
 }
 
 /// The whole text of a file that is not too large for it.

@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek as _},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -12,8 +13,8 @@ use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkMatch}
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput, cut, walk};
-use crate::tools::jail::JailError;
+use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput, cut, read, walk};
+use crate::tools::jail::{JailError, Opened};
 
 /// Paths that a search by name shows.
 const MAX_PATHS: usize = 500;
@@ -24,6 +25,10 @@ const MAX_LINES: usize = 1_000;
 
 /// Characters shown of a line: minified files have lines of megabytes.
 const LINE_LENGTH: usize = 300;
+
+/// Bytes kept of a matched line until it is shown. Far more than is shown: what is cut off must not be the half of a
+/// secret that makes it one.
+const LINE_KEPT: usize = 4 << 10;
 
 /// Longest line that is searched; a file with a longer one is reported.
 const MAX_LINE_BYTES: usize = 8 << 20;
@@ -82,7 +87,7 @@ fn by_name(call: &Call) -> Outcome {
     if more > 0 {
         text += &format!("\n[... {more} more matches: use a narrower pattern ...]");
     }
-    Ok(ToolOutput::ok(call.cut(text + &left.note(), "use a narrower pattern")))
+    Ok(ToolOutput::ok(call.cut(&(text + &left.note()), "use a narrower pattern")))
 }
 
 fn by_content(call: &Call) -> Outcome {
@@ -106,12 +111,12 @@ fn by_content(call: &Call) -> Outcome {
             Ok(!search.hits.more)
         })?
     } else {
-        let opened = call.jail().open_file(path)?;
-        search.opened(&opened.path, &opened.file)?;
+        let mut opened = call.jail().open_file(path)?;
+        search.opened(&opened.path.clone(), &mut opened)?;
         walk::Left::default()
     };
     let text = search.text() + &left.note();
-    Ok(ToolOutput::ok(call.cut(text, "use a narrower pattern or glob")).files(search.files))
+    Ok(ToolOutput::ok(cut::cut(&text, call.limits.result_cap, "use a narrower pattern or glob")).files(search.files))
 }
 
 /// As people write it for ripgrep: without a slash it is for the name, at any depth.
@@ -153,7 +158,7 @@ impl Search<'_> {
             return Ok(());
         };
         match self.call.jail().open_file(name) {
-            Ok(opened) => self.opened(path, &opened.file),
+            Ok(mut opened) => self.opened(path, &mut opened),
             Err(JailError::Missing(_)) => Ok(()),
             Err(_) => {
                 self.unread += 1;
@@ -162,19 +167,43 @@ impl Search<'_> {
         }
     }
 
-    fn opened(&mut self, path: &Path, file: &File) -> Result<(), Fault> {
-        let before = self.hits.lines.len();
-        let reader = Watched { file, cancel: &self.call.cancel };
-        let mut sink =
-            FileHits { path: cut::line(&path.to_string_lossy(), LINE_LENGTH), hits: &mut self.hits, first: before };
-        if self.searcher.search_reader(&self.matcher, reader, &mut sink).is_err() {
+    fn opened(&mut self, path: &Path, opened: &mut Opened) -> Result<(), Fault> {
+        let reader = Watched { file: &opened.file, cancel: &self.call.cancel };
+        let mut sink = FileHits { hits: &mut self.hits, found: Vec::new() };
+        let searched = self.searcher.search_reader(&self.matcher, reader, &mut sink);
+        let found = sink.found;
+        if searched.is_err() {
             self.call.check_cancel()?;
             self.unread += 1;
         }
-        if self.hits.lines.len() > before {
+        if !found.is_empty() {
+            let shown = cut::line(self.call.view.text(&path.to_string_lossy()).as_str(), LINE_LENGTH);
+            for (hit, text) in found.iter().zip(self.shown(path, opened, &found)) {
+                self.hits.lines.push(format!("{shown}:{}: {}", hit.number, cut::line(&text, LINE_LENGTH)));
+            }
             self.files.push(path.to_path_buf());
         }
         Ok(())
+    }
+
+    /// The lines as the model sees them, each as it reads within its file: a line of a key's body tells nothing by
+    /// itself. Of a file too large or too odd for that, the line is seen alone.
+    fn shown(&self, path: &Path, opened: &mut Opened, found: &[Hit]) -> Vec<String> {
+        let view = &self.call.view;
+        let whole = match opened.file.rewind() {
+            Ok(()) if opened.size <= read::MAX_WHOLE => {
+                read::whole(self.call, &path.to_string_lossy(), opened).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        let ranges: Vec<Range<usize>> = found.iter().map(|hit| hit.range.clone()).collect();
+        let parts = view.parts(&whole, &ranges).into_iter().zip(found);
+        parts
+            .map(|(part, hit)| match part {
+                Some((text, _)) if hit.stands_in(&whole) => text,
+                _ => view.text(&hit.text).as_str().to_owned(),
+            })
+            .collect()
     }
 
     fn text(&self) -> String {
@@ -197,31 +226,50 @@ struct Hits {
     more: bool,
 }
 
+/// A line that matched.
+struct Hit {
+    number: u64,
+    /// Where it stands in the file.
+    range: Range<usize>,
+    /// Its first bytes.
+    text: String,
+}
+
+impl Hit {
+    /// False when the file has changed, or was decoded for the search.
+    fn stands_in(&self, whole: &str) -> bool {
+        whole.get(self.range.clone()).is_some_and(|line| line.starts_with(&self.text))
+    }
+}
+
 /// Takes the matches of one file.
 struct FileHits<'a> {
-    path: String,
     hits: &'a mut Hits,
-    /// Lines found before this file.
-    first: usize,
+    found: Vec<Hit>,
 }
 
 impl Sink for FileHits<'_> {
     type Error = io::Error;
 
     fn matched(&mut self, _searcher: &Searcher, found: &SinkMatch<'_>) -> io::Result<bool> {
-        if self.hits.lines.len() >= self.hits.limit {
+        if self.hits.lines.len() + self.found.len() >= self.hits.limit {
             self.hits.more = true;
             return Ok(false);
         }
         let text = String::from_utf8_lossy(found.bytes());
-        let line = cut::line(text.trim_end_matches(['\r', '\n']), LINE_LENGTH);
-        self.hits.lines.push(format!("{}:{}: {line}", self.path, found.line_number().unwrap_or_default()));
+        let line = text.trim_end_matches(['\r', '\n']);
+        let start = usize::try_from(found.absolute_byte_offset()).unwrap_or(usize::MAX);
+        self.found.push(Hit {
+            number: found.line_number().unwrap_or_default(),
+            range: start..start.saturating_add(line.len()),
+            text: line.get(..line.floor_char_boundary(LINE_KEPT)).unwrap_or_default().to_owned(),
+        });
         Ok(true)
     }
 
     /// What was found before the NUL is taken back: a binary file has no lines.
     fn binary_data(&mut self, _searcher: &Searcher, _offset: u64) -> io::Result<bool> {
-        self.hits.lines.truncate(self.first);
+        self.found.clear();
         Ok(false)
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Arguments, NO_PROJECT, SUMMARY_LENGTH, cut, spec};
+use super::{Arguments, NO_PROJECT, cut, spec};
 use crate::{
     process::{self, Command, Ending, Finished},
+    redact::has_marker,
     tools::{BoxFuture, Judgement, Tool, ToolContext, ToolOutput, ToolSpec, policy},
 };
 
@@ -42,6 +43,19 @@ fn stdin(arguments: &Value) -> Option<&str> {
     arguments.get("stdin").and_then(Value::as_str)
 }
 
+/// Why a command cannot be meant as it stands: an argument stands for a value that the model has not seen, or the
+/// command changes something and would write a marker where a secret belongs.
+fn hidden_argument(context: &ToolContext, arguments: &Value, only_reads: bool) -> Option<String> {
+    let words = || argv(arguments).into_iter().chain([directory(arguments)]).chain(stdin(arguments));
+    if let Some(marker) = words().find_map(|word| context.view.first_known(word)) {
+        return Some(format!(
+            "{marker} stands for a hidden value; commands do not get it, let the command read it itself"
+        ));
+    }
+    let written = !only_reads && words().any(has_marker);
+    written.then(|| "a [REDACTED] marker stands for a hidden value and is not passed to a command".to_owned())
+}
+
 /// A word as a shell user would have to write it, so that `"a b"` and `a b` look different.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
@@ -66,7 +80,7 @@ impl Tool for Shell {
         if let Some(input) = stdin(arguments) {
             line = format!("{line} (with {} bytes of input)", input.len());
         }
-        cut::line(&line, SUMMARY_LENGTH)
+        line
     }
 
     fn judge(&self, context: &ToolContext, arguments: &Value) -> Judgement {
@@ -76,7 +90,11 @@ impl Tool for Shell {
         }
         let request =
             policy::CommandRequest { argv: &argv(arguments), directory: directory(arguments), stdin: stdin(arguments) };
-        policy::judge_command(context.project.as_deref(), &request)
+        let judgement = policy::judge_command(context.project.as_deref(), &request);
+        match hidden_argument(context, arguments, judgement == Judgement::Allow) {
+            Some(reason) => Judgement::Deny { reason },
+            None => judgement,
+        }
     }
 
     fn call<'a>(&'a self, context: &'a ToolContext, arguments: Value) -> BoxFuture<'a, ToolOutput> {
@@ -98,6 +116,7 @@ impl Tool for Shell {
                 timeout: arguments.number("timeout").map_or(limit, |seconds| limit.min(Duration::from_secs(seconds))),
                 output_cap: context.limits.output_cap,
                 cancel: context.cancel.clone(),
+                view: context.view.clone(),
             };
             let timeout = command.timeout;
             match process::run(command).await {
@@ -121,7 +140,7 @@ fn answer(finished: &Finished, timeout: Duration, cap: usize) -> ToolOutput {
         (Ending::Exited, Some(code), _) => format!("[exit code {code}]"),
         (Ending::Exited, None, signal) => format!("[ended by signal {}]", signal.unwrap_or_default()),
     };
-    let body = cut::cut(text, cap, "");
+    let body = cut::cut(&text, cap, "");
     let ok = finished.ending == Ending::Exited && finished.code == Some(0);
     ToolOutput { text: format!("{}\n{end}", body.trim_end_matches('\n')), ok, files: Vec::new() }
 }

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::{super::Toolbox, *};
 
+mod hidden;
+
 /// A project with a toolbox, as the agent would use it.
 struct Bench {
     _directory: tempfile::TempDir,
@@ -23,7 +25,13 @@ fn bench() -> Bench {
     fs::create_dir_all(root.join(".git")).unwrap();
     let project = Project::find_with_home(&root, None).unwrap().map(Arc::new);
     let limits = ToolLimits { command_timeout: Duration::from_secs(20), output_cap: 4096, result_cap: 50_000 };
-    let context = ToolContext { project, cancel: CancellationToken::new(), limits, seen: Arc::default() };
+    let context = ToolContext {
+        project,
+        cancel: CancellationToken::new(),
+        limits,
+        seen: Arc::default(),
+        view: ModelView::default(),
+    };
     Bench { _directory: directory, root, context, toolbox: Toolbox::new(toolbox()) }
 }
 
@@ -549,8 +557,8 @@ fn a_summary_is_one_line_for_any_arguments() {
     }
     let tool = |name| bench.toolbox.get(name).unwrap();
     assert_eq!(tool("move_file").summary(&json!({"source": "a", "destination": "b"})), "a b");
-    let line = tool("shell_execute").summary(&json!({"command": ["sh", "-c", "a \u{1b}[2J'b"], "stdin": "xy"}));
-    assert_eq!(line, r"sh -c 'a �[2J'\''b' (with 2 bytes of input)");
+    let line: String = tool("shell_execute").summary(&json!({"command": ["sh", "-c", "a \u{1b}[2J'b"], "stdin": "xy"}));
+    assert_eq!(super::line(&line, 99), r"sh -c 'a �[2J'\''b' (with 2 bytes of input)");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput};
-use crate::sync::lock;
+use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput, conflict, edit, read};
+use crate::{sync::lock, tools::jail::JailError};
 
 pub(super) fn tools() -> Vec<FileTool> {
     let path = json!({"path": {"type": "string"}});
@@ -38,12 +38,34 @@ pub(super) fn tools() -> Vec<FileTool> {
 fn write(call: &Call) -> Outcome {
     let (path, content) = (call.arguments.text("path"), call.arguments.text("content"));
     call.check_cancel()?;
-    let written = call.jail().write(path, content.as_bytes(), |existing| match existing {
-        Some(existing) => call.check_seen(&existing.path),
-        None => Ok::<(), Fault>(()),
+    let old = present(call, path)?;
+    let new = call.view.replacement(content, old.as_deref().unwrap_or_default());
+    let new = new.map_err(|why| conflict(path, &why))?;
+    let written = call.jail().write(path, new.as_bytes(), |existing| match (existing, &old) {
+        (Some(existing), Some(old)) => edit::unchanged(path, existing, old),
+        (Some(existing), None) => call.check_seen(&existing.path).and_then(|()| Err(moved(path))),
+        (None, Some(_)) => Err(moved(path)),
+        (None, None) => Ok(()),
     })?;
     call.saw(&written);
     Ok(ToolOutput::ok(format!("Successfully wrote to {path}")).files([written]))
+}
+
+/// What stands in the file now: it may hold values that the model knows by their markers only. `None` when there is
+/// no file; what else is wrong with the path, the write itself says.
+fn present(call: &Call, path: &str) -> Result<Option<String>, Fault> {
+    match call.jail().open_file(path) {
+        Ok(mut opened) => {
+            call.check_seen(&opened.path)?;
+            read::whole(call, path, &mut opened).map(Some)
+        }
+        Err(JailError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn moved(path: &str) -> Fault {
+    Fault::Text(format!("{path} was made, moved or removed during the write; nothing was written"))
 }
 
 fn create(call: &Call) -> Outcome {
