@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_panics_is_dropped_and_says_so_while_it_runs() {
-        assert_eq!(guarded(|| is_redacting()), Some(true));
+        assert_eq!(guarded(is_redacting), Some(true));
         assert_eq!(guarded(|| -> u8 { panic!("a quoted text") }), None);
         assert!(!is_redacting());
     }

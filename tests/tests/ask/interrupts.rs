@@ -11,7 +11,9 @@ use tests::{
 use crate::desk::{DEADLINE, Desk, desk};
 
 fn slow() -> Scenario {
-    Scenario::new().step(Step::text("a long answer that takes its time").chunks(1, 50).times(0))
+    // Long enough that some of it is said while its end may still belong to a secret.
+    let text = "a long answer that takes its time, ".repeat(20);
+    Scenario::new().step(Step::text(text).chunks(4, 50).times(0))
 }
 
 /// Interrupts an ask in the middle of its answer.
