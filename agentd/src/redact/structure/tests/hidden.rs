@@ -24,7 +24,9 @@ fn colours_and_invisible_characters_within_a_token_do_not_hide_it() {
 
 #[test]
 fn clean_coloured_text_stays_whatever_its_pieces() {
-    stays("\u{1b}[1mCompiling\u{1b}[0m agentd\u{1b}[K\r\n\u{1b}[2K\u{1b}[1;32m    ok\u{1b}[m \u{1b}]0;a title that goes on\u{7}x\u{1b}");
+    stays(
+        "\u{1b}[1mCompiling\u{1b}[0m agentd\u{1b}[K\r\n\u{1b}[2K\u{1b}[1;32m    ok\u{1b}[m \u{1b}]0;a title that goes on\u{7}x\u{1b}",
+    );
     stays(&"\u{1b}[32m+\u{1b}[m\u{200b}".repeat(200));
 }
 
@@ -43,4 +45,22 @@ fn a_secret_within_encoded_text_takes_the_run_with_it() {
 fn encoded_text_without_a_secret_stays() {
     stays(&format!("data: {} end", STANDARD.encode("The accept loop takes connections and hands each to a task.")));
     stays(&format!("sha256-{} integrity", STANDARD.encode(noise(3, 32, "\u{1}\u{2}\u{3}\u{7f}azQ"))));
+}
+
+#[test]
+fn an_encoded_key_goes_with_all_its_lines_and_pieces() {
+    let body: Vec<String> = (0..50).map(|line| noise(line, 64, super::BASE64)).collect();
+    let title = "RSA PRIVATE KEY";
+    let key = format!("{0}BEGIN {title}{0}\n{1}\n{0}END {title}{0}\n", "-----", body.join("\n"));
+    let run = STANDARD.encode(&key);
+    assert_eq!(redacted(&format!("tls.key: {run}\nnext: 1")), "tls.key: [REDACTED]\nnext: 1");
+    for (width, indent) in [(76, ""), (64, "    ")] {
+        let lines: Vec<String> = run
+            .as_bytes()
+            .chunks(width)
+            .map(|line| format!("{indent}{}", std::str::from_utf8(line).unwrap()))
+            .collect();
+        let out = redacted(&format!("key:\n{}\nnext: 1", lines.join("\n")));
+        assert_eq!(out, format!("key:\n{indent}[REDACTED]\nnext: 1"));
+    }
 }
