@@ -7,7 +7,7 @@
 //! Everything is read through the cursor, within its bounds.
 
 use super::{
-    engine::{Class, Cursor, DIGIT, LOOK_BEHIND, WORD},
+    engine::{Class, Cursor, DIGIT, LOOK_BEHIND},
     pattern::Pattern,
 };
 
