@@ -22,12 +22,15 @@ mod label;
 mod marker;
 mod near;
 mod pattern;
+mod personal;
 mod rules;
 mod scan;
 mod shape;
 mod stream;
 mod structure;
+mod table;
 mod text;
+mod userrules;
 mod vault;
 mod view;
 mod wrapped;
@@ -41,6 +44,7 @@ pub use vault::{Vault, WriteConflict};
 
 use rules::Rules;
 use scan::Scan;
+use table::Table;
 use view::View;
 
 /// A place in a text that must not leave.
@@ -163,7 +167,7 @@ fn spliced<'m>(text: &str, found: &[Finding], marker: &mut impl FnMut(&str) -> C
 
 /// Every anchor of the table, in lower case: what a bare automaton is built from that the engine is compared with.
 pub fn anchors() -> Vec<String> {
-    rules::table().anchors.texts().map(str::to_owned).collect()
+    Table::get().anchors.texts().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

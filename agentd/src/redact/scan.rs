@@ -6,7 +6,7 @@
 use super::{
     encoded,
     engine::{Cursor, Progress, Span},
-    rules::{KNOWN, Rules},
+    rules::Rules,
 };
 
 /// Bytes of one line that a rule of the user's sees at once. Longer lines are taken in such pieces, so that a text
@@ -84,7 +84,7 @@ impl Scan {
         let until = if last { view.len() } else { rules.known.undecided(view, self.known) };
         for (start, end) in rules.known.matches(view, self.known) {
             if end <= until {
-                self.found.push(Span { start, end, kind: KNOWN, continued: false });
+                self.found.push(Span { start, end, kind: rules.table.known, continued: false });
                 self.known = end;
             }
         }

@@ -32,7 +32,7 @@ impl Candidate<'_> {
             return false;
         }
         match self.kind {
-            Kind::Password | Kind::Phrase => self.is_password(&mix),
+            Kind::Password => self.is_password(&mix),
             Kind::Pin => mix.digits == mix.len && (4..=10).contains(&mix.len) && mix.distinct > 1,
             Kind::Secret => self.is_weak_token(&mix) || self.is_token(&mix),
             Kind::Token => self.is_token(&mix),
@@ -45,14 +45,15 @@ impl Candidate<'_> {
     fn could_be(&self, mix: &Mix) -> bool {
         let plain = mix.digits == 0 && mix.symbols == 0;
         match self.kind {
-            Kind::Password | Kind::Phrase => self.quoted || !plain || mix.oddness() >= 30 || self.below_operator(),
+            Kind::Password => self.quoted || !plain || mix.oddness() >= 30 || self.below_operator(),
             Kind::Pin => mix.digits > 0,
-            _ => mix.len >= 6 && mix.letters() > 0 && (!plain || mix.oddness() >= 30),
+            _ if mix.letters() == 0 => mix.digits >= 16 && self.quoted,
+            _ => mix.len >= 6 && (!plain || mix.oddness() >= 30),
         }
     }
 
     fn below_operator(&self) -> bool {
-        matches!(self.link, Link::Element) || self.kind == Kind::Phrase
+        matches!(self.link, Link::Element)
     }
 
     /// `password = "password1"` is a name, not a value.
@@ -70,12 +71,16 @@ impl Candidate<'_> {
             return false;
         }
         match self.link {
-            Link::Prose | Link::Compare | Link::Blank => return self.is_odd_word(mix),
-            Link::Cell | Link::Colon | Link::Argument if !self.quoted || self.link != Link::Colon => {
-                if !self.quoted || self.link == Link::Cell {
-                    return self.is_odd_word(mix);
-                }
+            Link::Prose | Link::Below if mix.letters() == 0 => {
+                return mix.digits == mix.len && mix.len >= 6 && self.name.len() > 4;
             }
+            Link::Prose | Link::Below | Link::Compare | Link::Blank | Link::Call | Link::Cell => {
+                return self.is_odd_word(mix);
+            }
+            Link::Colon if !self.quoted && mix.letters() == 0 => {
+                return mix.digits == mix.len && mix.len >= 5 && self.name.len() > 4;
+            }
+            Link::Colon if !self.quoted => return self.is_odd_word(mix) || self.is_worded(mix),
             _ => {}
         }
         if self.wrapped {
@@ -84,12 +89,28 @@ impl Candidate<'_> {
         if self.quoted || self.link == Link::Element { self.is_quoted_word(mix) } else { self.is_bare_word(mix) }
     }
 
+    /// A passphrase: at least four small words that make no sentence.
+    fn is_worded(&self, mix: &Mix) -> bool {
+        const SENTENCE: &[&str] = &[
+            "the", "is", "are", "was", "to", "your", "for", "of", "be", "and", "must", "not", "this", "that", "with",
+            "password", "user", "token", "secret", "login", "auth", "new", "has", "can", "will", "should", "input",
+            "field", "from", "key", "form", "set", "use", "used", "reset",
+        ];
+        let words = || self.value.split(|byte| matches!(byte, b' ' | b'-' | b'_' | b'.'));
+        let small = words().filter(|word| word.len() >= 3 && word.iter().all(u8::is_ascii_lowercase)).count();
+        mix.upper == 0
+            && (4..=10).contains(&small)
+            && words().filter(|word| !word.is_empty()).count() <= small + 1
+            && mix.symbols + mix.blanks < small + 1
+            && !words().any(|word| SENTENCE.iter().any(|common| common.as_bytes() == word))
+    }
+
     /// Words, and more of them than a label or a message has.
     fn is_phrase(&self, mix: &Mix) -> bool {
-        let words = mix.blanks + 1;
-        if self.kind == Kind::Phrase {
-            return words >= 4 && mix.upper == 0 && mix.symbols <= mix.blanks;
+        if self.kind == Kind::Password && matches!(self.link, Link::Assign | Link::Colon) && self.is_worded(mix) {
+            return true;
         }
+        let words = mix.blanks + 1;
         self.quoted
             && words <= 3
             && mix.digits > 0
@@ -102,12 +123,12 @@ impl Candidate<'_> {
         let hard = hard_symbols(self.value);
         if mix.digits == 0 && hard == 0 {
             if refuse::is_identifier(self.value, mix) && mix.symbols > 0 {
-                return mix.oddness() >= 30;
+                return self.is_worded(mix);
             }
             let titled = mix.upper > 0 && mix.oddness() < 20;
             return mix.symbols == 0
                 && mix.len >= 5
-                && if self.link == Link::Assign { !titled } else { mix.oddness() >= 25 };
+                && if self.link == Link::Colon { mix.upper == 0 || mix.oddness() >= 25 } else { !titled };
         }
         if mix.digits == 0 && self.value.ends_with(b"!") && self.link != Link::Assign {
             return mix.upper == 0 && mix.oddness() >= 15 || hard > 1;
@@ -124,7 +145,7 @@ impl Candidate<'_> {
             return mix.digits >= 5 && hard + mix.symbols == 0 && self.tight && self.name.len() > 4;
         }
         if mix.digits == 0 && hard == 0 {
-            return mix.symbols == 0 && mix.len >= 6 && mix.oddness() >= 35 && self.tight;
+            return self.tight && (self.is_worded(mix) || mix.symbols == 0 && mix.len >= 6 && mix.oddness() >= 35);
         }
         if refuse::is_identifier(self.value, mix) {
             return self.tight && mix.digits > 0 && mix.symbols == 0 && mix.len >= 6 && !refers(self.value);
@@ -135,7 +156,7 @@ impl Candidate<'_> {
     /// For places where words are the rule.
     fn is_odd_word(&self, mix: &Mix) -> bool {
         let hard = hard_symbols(self.value.strip_suffix(b"!").unwrap_or(self.value));
-        mix.len >= 5
+        mix.len >= 4
             && !is_expression(self.value)
             && !refuse::is_identifier(self.value, mix)
             && !(refers(self.value) && !self.quoted)
@@ -164,27 +185,28 @@ impl Candidate<'_> {
     fn is_token(&self, mix: &Mix) -> bool {
         let value = self.value;
         let least = if self.quoted || self.tight || self.schemed { 8 } else { 10 };
-        if mix.len < least
-            || mix.blanks > 0
-            || refuse::is_path(value, mix)
-            || refuse::is_digest(value) && self.kind == Kind::Key
-        {
+        if mix.len < least || mix.blanks > 0 || refuse::is_path(value, mix) {
             return false;
         }
         let spread = value.iter().filter(|byte| b"()<>{}[];,\"'`\\ ?#".contains(byte)).count();
         if spread > 0 && (!self.quoted || spread * 8 > mix.len || value.contains(&b'(')) {
             return false;
         }
-        if matches!(self.link, Link::Compare | Link::Prose | Link::Blank | Link::Argument | Link::Cell)
-            && (mix.len < 12 || mix.digits == 0)
+        if matches!(
+            self.link,
+            Link::Below | Link::Compare | Link::Prose | Link::Blank | Link::Argument | Link::Cell | Link::Call
+        ) && (mix.len < 12 || mix.digits == 0)
         {
+            return false;
+        }
+        if mix.digits == 0 && !self.quoted && !self.tight && (mix.len < 20 || mix.oddness() < 60) {
             return false;
         }
         if mix.digits == 0 && (mix.len < 16 || mix.symbols * 6 > mix.len) {
             return false;
         }
         if mix.letters() == 0 {
-            return false;
+            return mix.digits == mix.len && mix.len >= 16 && mix.distinct >= 6 && self.link == Link::Assign;
         }
         mix.is_random()
     }
@@ -194,7 +216,7 @@ impl Candidate<'_> {
             && mix.digits > 1
             && mix.distinct >= 9
             && matches!(self.link, Link::Assign | Link::Colon)
-            && !refuse::is_digest(self.value)
+            && !(refuse::is_digest(self.value) && (self.link != Link::Assign || !self.quoted && !self.tight))
             && !refuse::is_uuid(self.value)
             && mix.symbols * 5 < mix.len
             && self.is_token(mix)
@@ -223,10 +245,14 @@ fn is_expression(value: &[u8]) -> bool {
         .count();
     let (name, rest) = value.split_at(name);
     let wordy = Mix::of(name).oddness() < 45;
-    (matches!(rest.first(), Some(b'(' | b'[' | b'{' | b'<')) && wordy)
+    (matches!(rest.first(), Some(b'(' | b'[' | b'<')) && wordy)
+        || (rest.first() == Some(&b'{') && wordy && name.len() != 1)
         || memchr::memmem::find(value, b"::").is_some()
         || memchr::memmem::find(value, b"->").is_some()
         || (rest.is_empty() && wordy && dotted(name))
+        || (rest.first() == Some(&b'=') && wordy && !name.is_empty() && (dotted(name) || Mix::of(rest).oddness() < 30))
+        || (matches!(name.first(), Some(b'*' | b'&')) && rest.is_empty() && Mix::of(name).digits == 0)
+        || (name.starts_with(b"-") && wordy)
 }
 
 /// `user.password2`: names joined by dots.

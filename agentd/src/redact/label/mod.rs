@@ -7,21 +7,27 @@
 //! - [`name`]: the identifier around the word and what it stands for.
 //! - [`operator`]: what joins it to the value.
 //! - [`value`]: where the value begins and ends.
+//! - [`flags`], [`lines`]: commands, calls and lines that need no label.
 //! - [`judge`], [`refuse`], [`random`]: whether it is a secret.
 //!
 //! Invariant: all is read through the cursor within its bounds, and work per hit is bounded.
 
+mod flags;
 mod judge;
+mod lines;
 mod name;
 mod operator;
 mod random;
 mod refuse;
 mod value;
 
-use super::engine::{Coded, Cursor, Found, Hit};
+use super::engine::{Class, Coded, Cursor, Found, Hit, TOKEN, Then};
 use judge::Candidate;
 use name::{Glue, Kind, Word};
+use operator::{Link, Place};
 use value::Bounds;
+
+pub(super) use random::Mix;
 
 /// The kinds.
 pub(super) const CODE: &[Coded] = &[
@@ -29,7 +35,7 @@ pub(super) const CODE: &[Coded] = &[
     Coded {
         id: "label-pwd",
         title: "Password behind a short name",
-        anchors: &["pwd", "pswd", "pword", "psw"],
+        anchors: &["pwd", "pswd", "pword", "psk", "securestring"],
         check: pwd,
     },
     Coded { id: "label-pw", title: "Password behind pw", anchors: &["pw"], check: pw },
@@ -37,13 +43,14 @@ pub(super) const CODE: &[Coded] = &[
         id: "label-password-foreign",
         title: "Password behind its name in another language",
         anchors: &[
-            "contrase",
+            "contrase\u{f1}a",
+            "contrasena",
             "senha",
             "parol",
             "kennwort",
             "wachtwoord",
             "has\u{142}o",
-            "\u{43f}\u{430}\u{440}\u{43e}\u{43b}",
+            "\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
             "\u{5bc6}\u{7801}",
             "\u{5bc6}\u{78bc}",
             "\u{be44}\u{bc00}\u{bc88}\u{d638}",
@@ -59,33 +66,121 @@ pub(super) const CODE: &[Coded] = &[
     Coded {
         id: "label-other",
         title: "Secret behind a rarer name",
-        anchors: &[
-            "psk",
-            "hmac",
-            "jwt",
-            "bearer",
-            "signature",
-            "webhook",
-            "cookie",
-            "sessid",
-            "session",
-            "connectionstring",
-            "connstr",
-        ],
+        anchors: &["hmac", "jwt", "webhook", "sessid", "session", "_pat", "-pat", "connectionstring", "connstr"],
         check: other,
     },
-    Coded { id: "label-pin", title: "PIN or one-time code behind its name", anchors: &["pin", "otp"], check: pin },
+    Coded { id: "label-salt", title: "Salt or nonce behind its name", anchors: &["salt", "nonce"], check: salt },
     Coded {
-        id: "label-phrase",
-        title: "Seed phrase behind its name",
-        anchors: &["mnemonic", "seed", "phrase"],
-        check: phrase,
+        id: "label-pin",
+        title: "PIN or one-time code behind its name",
+        anchors: &["pin", "otp", "verification code", "one-time code", "security code"],
+        check: pin,
+    },
+    Coded { id: "bearer-token", title: "Bearer token", anchors: &["bearer"], check: bearer },
+    Coded {
+        id: "basic-auth-call",
+        title: "Name and password of a call",
+        anchors: &["login(", "connect("],
+        check: login_call,
+    },
+    Coded {
+        id: "command-password",
+        title: "Password in a command's option",
+        anchors: flags::NAMES,
+        check: flags::command,
+    },
+    Coded {
+        id: "htpasswd-password",
+        title: "Password given to htpasswd",
+        anchors: &["htpasswd "],
+        check: flags::htpasswd,
+    },
+    Coded { id: "net-use-password", title: "Password given to net use", anchors: &["net use "], check: flags::net_use },
+    Coded {
+        id: "piped-password",
+        title: "Password piped into a command",
+        anchors: &["echo ", "printf "],
+        check: flags::echo,
+    },
+    Coded {
+        id: "pass-source",
+        title: "Password given as pass:",
+        anchors: &["-pass pass:", "-passin pass:", "-passout pass:"],
+        check: flags::pass_source,
+    },
+    Coded {
+        id: "sql-password",
+        title: "Password of a database user",
+        anchors: &["identified"],
+        check: flags::identified,
+    },
+    Coded {
+        id: "stored-password-hash",
+        title: "Stored password hash",
+        anchors: &[
+            "$6$",
+            "$5$",
+            "$1$",
+            "$2y$",
+            "$2b$",
+            "$2a$",
+            "$y$",
+            "$7$",
+            "$apr1$",
+            "$argon2",
+            "{ssha",
+            "{sha}",
+            "pbkdf2_sha",
+            "$pbkdf2-",
+        ],
+        check: lines::stored_hash,
+    },
+    Coded {
+        id: "pgpass-password",
+        title: "Password in a line of .pgpass",
+        anchors: &[":5432:", ":5433:", ":6432:", "*:*:"],
+        check: lines::pgpass,
+    },
+    Coded { id: "session-cookie", title: "Session in a cookie header", anchors: &["cookie"], check: lines::cookies },
+    Coded {
+        id: "request-signature",
+        title: "Signature of an address or a request",
+        anchors: &["sig=", "signature="],
+        check: lines::signature,
+    },
+    Coded {
+        id: "recovery-codes",
+        title: "Recovery codes",
+        anchors: &[
+            "recovery code",
+            "backup code",
+            "recovery_code",
+            "backup_code",
+            "recoverycode",
+            "backupcode",
+            "scratch code",
+        ],
+        check: lines::recovery_codes,
+    },
+    Coded {
+        id: "seed-phrase",
+        title: "Seed phrase",
+        anchors: &[
+            "mnemonic",
+            "seed phrase",
+            "seed_phrase",
+            "seedphrase",
+            "recovery phrase",
+            "seed words",
+            "secret phrase",
+        ],
+        check: lines::seed_words,
     },
 ];
 
 const PASS: Word = Word {
     kind: Kind::Password,
-    endings: &["", "word", "wd", "phrase", "wort", "wrd", "code", "words"],
+    endings: &["", "word", "wd", "phrase", "wort", "wrd", "code", "words", "e"],
     glued: Glue::AllBut(&[
         "by", "com", "tres", "sur", "over", "en", "under", "im", "multi", "single", "two", "one", "first", "second",
         "last",
@@ -122,19 +217,18 @@ const PASS: Word = Word {
 const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&[]), refused: &["old"] };
 const PW: Word = Word {
     kind: Kind::Password,
-    endings: &[""],
+    endings: &["="],
     glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]),
     refused: &[],
 };
-const FOREIGN: Word =
-    Word { kind: Kind::Password, endings: &["", "a", "e", "\u{f1}a", "na"], glued: Glue::AllBut(&[]), refused: &[] };
+const FOREIGN: Word = Word { kind: Kind::Password, endings: &["", "a", "e"], glued: Glue::AllBut(&[]), refused: &[] };
 const SECRET: Word = Word {
     kind: Kind::Secret,
     endings: &["", "s"],
     glued: Glue::AllBut(&[]),
     refused: &["image", "pull", "tls", "kubernetes"],
 };
-const TOKEN: Word = Word {
+const TOKENS: Word = Word {
     kind: Kind::Token,
     endings: &["", "s"],
     glued: Glue::AllBut(&["de", "un", "sub", "multi"]),
@@ -271,14 +365,18 @@ const AUTH: Word = Word {
 const CREDENTIAL: Word =
     Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
 const OTHER: Word =
-    Word { kind: Kind::Token, endings: &["", "id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
-const PIN: Word =
-    Word { kind: Kind::Pin, endings: &["", "code"], glued: Glue::Nothing, refused: &["map", "gpio", "led"] };
-const PHRASE: Word = Word {
-    kind: Kind::Phrase,
-    endings: &["", "phrase", "words"],
-    glued: Glue::Only(&["pass", "seed", "recovery", "mnemonic", "wallet"]),
-    refused: &["random", "search", "key", "query"],
+    Word { kind: Kind::Token, endings: &["", "id", "_id", "-id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
+const SALT: Word = Word {
+    kind: Kind::Key,
+    endings: &[""],
+    glued: Glue::AllBut(&["an", "as", "ba", "co"]),
+    refused: &["script", "style", "csp"],
+};
+const PIN: Word = Word {
+    kind: Kind::Pin,
+    endings: &["", "code", "_code", " code"],
+    glued: Glue::Nothing,
+    refused: &["map", "gpio", "led"],
 };
 
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
@@ -302,7 +400,7 @@ fn secret(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn token(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &TOKEN)
+    labelled(cursor, hit, &TOKENS)
 }
 
 fn key(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
@@ -310,23 +408,49 @@ fn key(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn auth(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &AUTH)
+    labelled(cursor, hit, &AUTH).or_else(|| flags::second_text(cursor, hit.end))
+}
+
+fn login_call(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    flags::second_text(cursor, hit.end - 1)
+}
+
+/// `Bearer` and a token, wherever it stands.
+fn bearer(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    let quoted = cursor.run(hit.end, 6, Class::of(" %20:=\"'`"));
+    let end = cursor.run(quoted, 512, TOKEN);
+    let value = cursor.slice(quoted, end);
+    let candidate = Candidate {
+        value,
+        kind: Kind::Token,
+        link: Link::Colon,
+        quoted: true,
+        schemed: true,
+        wrapped: false,
+        tight: true,
+        name: b"bearer",
+    };
+    (quoted > hit.end && value.len() >= 16 && candidate.is_secret()).then_some(Found {
+        start: quoted,
+        end,
+        then: Then::Run(TOKEN),
+    })
 }
 
 fn credential(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &CREDENTIAL)
+    labelled(cursor, hit, &CREDENTIAL).or_else(|| flags::second_text(cursor, hit.end))
 }
 
 fn other(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     labelled(cursor, hit, &OTHER)
 }
 
-fn pin(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &PIN)
+fn salt(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    labelled(cursor, hit, &SALT)
 }
 
-fn phrase(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &PHRASE)
+fn pin(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    labelled(cursor, hit, &PIN)
 }
 
 /// Name, operator, value, judgement.
@@ -338,16 +462,35 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let flag = cursor.at(label.start) == Some(b'-') || before == Some(b'-');
     let bounds = match before {
         Some(b'?' | b'&') => Bounds::Query,
-        _ if line && place.tight => Bounds::Line,
+        _ if line
+            && (place.tight || label.kind == Kind::Password && matches!(place.link, Link::Colon | Link::Assign)) =>
+        {
+            Bounds::Line
+        }
         _ => Bounds::Code,
     };
+    let place =
+        if flag && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
+    let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
     let value = value::read(cursor, place, bounds)?;
-    if place.link == operator::Link::Blank && !value.quoted && !line && !flag {
+    let fits = match place.link {
+        Link::Blank | Link::Call => {
+            label.end - label.start > 4 && (value.quoted || line || follows_login(cursor, label.start, hit.floor))
+        }
+        Link::Below => line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r')),
+        Link::Argument => value.quoted && is_first_argument(cursor, label.start),
+        Link::Element => {
+            cursor.at(value.start) != Some(b'@')
+                && !matches!(cursor.at(value.end), Some(b'<') if cursor.at(value.end + 1) != Some(b'/'))
+        }
+        _ => true,
+    };
+    if !fits {
         return None;
     }
     let candidate = Candidate {
         value: cursor.slice(value.start, value.end),
-        kind: label.kind,
+        kind,
         link: place.link,
         quoted: value.quoted,
         schemed: value.schemed,
@@ -356,6 +499,19 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         name: cursor.slice(label.start, label.end),
     };
     candidate.is_secret().then_some(Found { start: value.start, end: value.end, then: value.then })
+}
+
+/// `login NAME password …` on one line, as in netrc.
+fn follows_login(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
+    let behind = cursor.slice(start - 64.min(start - floor), start);
+    memchr::memmem::find(behind, b"login ").is_some()
+}
+
+/// True for the name in `put("name", …)`, false for one of many strings in a list.
+fn is_first_argument(cursor: &Cursor<'_>, start: usize) -> bool {
+    let quote = cursor.run_back(start, 4, Class::of("\"'`\\"));
+    matches!(cursor.before(cursor.run_back(quote, 4, Class::of(" "))), Some(b'(' | b'{'))
+        || cursor.before(quote) == Some(b' ') && cursor.before(quote - 1) == Some(b'"')
 }
 
 /// True when only blanks, `export` and the like stand before the name on its line.

@@ -12,8 +12,6 @@ pub(super) enum Kind {
     Password,
     /// Between password and token: random, or at least not a word.
     Secret,
-    /// Several words.
-    Phrase,
     /// Digits.
     Pin,
     /// Made by a machine: random.
@@ -27,7 +25,7 @@ pub(super) enum Kind {
 /// One anchor and its vocabulary.
 pub(super) struct Word {
     pub(super) kind: Kind,
-    /// What may follow the anchor within the same word.
+    /// What may follow the anchor within the same word; the first is empty when nothing must, and `=` when nothing may.
     pub(super) endings: &'static [&'static str],
     /// What may stand before it within the same word, at its end.
     pub(super) glued: Glue,
@@ -140,10 +138,12 @@ pub(super) fn read(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Label> 
         return None;
     }
     let start = cursor.run_back(hit.start, behind, JOINED);
-    let kind = if word.kind == Kind::Key && (!glued.is_empty() || is_qualified(before, previous)) {
-        Kind::Token
-    } else {
-        word.kind
+    let kind = match word.kind {
+        Kind::Key if !glued.is_empty() || is_known(previous) => Kind::Token,
+        Kind::Key if matches!(cursor.at(hit.end), Some(b's' | b'S')) => return None,
+        Kind::Key if word.refused.first() == Some(&"script") => Kind::Key,
+        Kind::Key if !previous.is_empty() && before.last() != Some(&b' ') => Kind::Token,
+        kind => kind,
     };
     Some(Label { kind, start, end })
 }
@@ -189,9 +189,9 @@ fn previous_word(text: &[u8]) -> &[u8] {
     }
 }
 
-/// `key` says what for: a word joined to it, or one of the usual ones a blank before it.
-fn is_qualified(before: &[u8], previous: &[u8]) -> bool {
-    const SPACED: &[&str] = &[
+/// Words before `key` that say what it is for, also with a blank between.
+fn is_known(previous: &[u8]) -> bool {
+    const KNOWN: &[&str] = &[
         "api",
         "secret",
         "access",
@@ -214,19 +214,19 @@ fn is_qualified(before: &[u8], previous: &[u8]) -> bool {
         "deploy",
         "bot",
     ];
-    match before.last() {
-        Some(b' ') => SPACED.iter().any(|word| previous.eq_ignore_ascii_case(word.as_bytes())),
-        _ => !previous.is_empty(),
-    }
+    KNOWN.iter().any(|word| previous.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// End of the identifier, when what follows the anchor in it leaves the label's meaning.
 fn tail(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<usize> {
     let next = match cursor.at(hit.end) {
         Some(byte) if IDENT.has(byte) => byte,
-        _ => return word.endings.contains(&"").then_some(hit.end),
+        _ => return matches!(word.endings.first(), Some(&"" | &"=")).then_some(hit.end),
     };
     // The ordinary case in source: another word that only begins like this.
+    if word.endings == ["="] {
+        return None;
+    }
     if next.is_ascii_lowercase()
         && !word.endings.iter().any(|ending| ending.as_bytes().first() == Some(&next))
         && next != b's'

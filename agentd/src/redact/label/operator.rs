@@ -3,7 +3,7 @@
 //! Owns the way from the end of a name to the start of the value: closing quotes in any escaping, type annotations,
 //! operators of many languages, name/value pairs. It says how they are joined and judges nothing.
 
-use super::super::engine::{Class, Cursor};
+use super::super::engine::{Class, Cursor, DIGIT};
 
 /// How a value is joined to its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,10 +16,14 @@ pub(super) enum Link {
     Compare,
     /// The next argument of a call.
     Argument,
+    /// The argument of a call of the label's name.
+    Call,
     /// Text of a markup element.
     Element,
     /// The next cell of a table.
     Cell,
+    /// On the next line, alone.
+    Below,
     /// Only a blank.
     Blank,
     /// "is", "was".
@@ -50,7 +54,7 @@ pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option
     let quoted = closed > name_end;
     let at = cursor.run(closed, COLUMN, BLANK);
     let byte = cursor.at(at)?;
-    if at > closed && (byte.is_ascii_alphabetic() || matches!(byte, b'"' | b'\'' | b'`' | b'*' | b'[' | b'&')) {
+    if at > closed && (byte.is_ascii_alphanumeric() || b"\"'`*[&@#$^_/(".contains(&byte)) {
         return blank(cursor, at, quoted);
     }
     let (link, after) = operator(cursor, at, quoted, opened)?;
@@ -59,6 +63,7 @@ pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option
     match link {
         Link::Colon | Link::Assign => Some(annotated(cursor, place)),
         Link::Argument => Some(pair(cursor, place)),
+        Link::Below => Some(pair(cursor, place)),
         _ => Some(place),
     }
 }
@@ -116,10 +121,13 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
         b'!' if next(1) == Some(b'=') => Some((Link::Compare, cursor.run(at, 3, Class::of("!=")))),
         b'<' if next(1) == Some(b'-') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b'>') => Some((Link::Assign, at + 2)),
+        b'-' if next(1) == Some(b' ') => Some((Link::Prose, at + 2)),
+        0xef if cursor.is(at, "\u{ff1a}") || cursor.is(at, "\u{ff1d}") => Some((Link::Colon, at + 3)),
         b',' if quoted => Some((Link::Argument, at + 1)),
-        b'>' if opened || quoted => Some((Link::Element, at + 1)),
+        b'>' if opened || quoted && cursor.before(at) != Some(b'*') => Some((Link::Element, at + 1)),
+        b'(' if !quoted && matches!(next(1), Some(b'"' | b'\'')) => Some((Link::Call, at + 1)),
         b'{' if quoted => Some((Link::Argument, at + 1)),
-        b'\n' | b'\r' if !quoted => Some((Link::Argument, at)),
+        b'\n' | b'\r' if !quoted => Some((Link::Below, at)),
         b'%' => entity(cursor, at, &["%3D", "%3A", "%3d", "%3a"]).map(|end| (Link::Assign, end)),
         b'\\' => entity(cursor, at, &["\\u003d", "\\u003D", "\\u003a"]).map(|end| (Link::Assign, end)),
         b'&' => entity(cursor, at, &["&#61;", "&#x3d;", "&#x3D;"]).map(|end| (Link::Assign, end)),
@@ -171,13 +179,44 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
     }
     for verb in ["is ", "is: ", "is now ", "was ", "to ", "is set to ", "as ", "set to ", "changed to "].iter().rev() {
         if cursor.is_any_case(at, verb) {
-            return Some(Place { link: Link::Prose, at: at + verb.len(), ..place });
+            let after = markup(cursor, cursor.run(at + verb.len(), COLUMN, BLANK));
+            if *verb == "to " {
+                return Some(heading(cursor, Place { link: Link::Prose, at: after, ..place }));
+            }
+            return Some(Place { link: Link::Prose, at: after, ..place });
         }
+    }
+    if cursor.run(at, 2, DIGIT) == at + 1 && cursor.at(at + 1) == Some(b' ') {
+        // The number says how the value is stored.
+        return Some(Place { at: at + 2, ..place });
     }
     if quoted && cursor.is_any_case(at, "value") {
         return Some(pair(cursor, place));
     }
+    if ["for ", "of ", "on ", "in ", "to ", "("].iter().any(|word| cursor.is_any_case(at, word)) {
+        return Some(heading(cursor, place));
+    }
     Some(place)
+}
+
+/// `Password for the database: …`, `token (production) is …`: a few words more before the operator.
+fn heading(cursor: &Cursor<'_>, place: Place) -> Place {
+    let mut at = place.at;
+    while at - place.at < COLUMN {
+        let end = cursor.run(at, COLUMN, Class::of("A-Za-z0-9_@.()/-"));
+        match cursor.at(end) {
+            Some(b':' | b'=') if end > at && !matches!(cursor.at(end + 1), Some(b'/' | b':' | b'=')) => {
+                return Place { link: Link::Prose, at: cursor.run(end + 1, COLUMN, BLANK), ..place };
+            }
+            Some(b' ') if cursor.is(end, " is ") || cursor.is(end, " = ") => {
+                let after = end + if cursor.is(end, " is ") { 4 } else { 3 };
+                return Place { link: Link::Prose, at: cursor.run(after, COLUMN, BLANK), ..place };
+            }
+            Some(b' ') if end > at => at = end + 1,
+            _ => break,
+        }
+    }
+    place
 }
 
 /// Skips a type between the name and the value: `token: &str = "…"`, `token string = "…"`.
@@ -206,13 +245,26 @@ fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
         "const",
     ];
     if !TYPES.iter().any(|name| cursor.is_any_case(place.at, name)) {
-        return place;
+        return if place.link == Link::Colon { named_type(cursor, place) } else { place };
     }
     let end = cursor.run(place.at, COLUMN, Class::of("A-Za-z0-9_:<>[]()&'*?.,|; "));
     if cursor.at(end) != Some(b'=') || matches!(cursor.at(end + 1), Some(b'=' | b'>')) {
         return place;
     }
     Place { link: Link::Assign, at: cursor.run(end + 1, COLUMN, BLANK), ..place }
+}
+
+/// A type of a name that is nobody's: `LIMIT: Limit = …`.
+fn named_type(cursor: &Cursor<'_>, place: Place) -> Place {
+    let end = cursor.run(place.at, COLUMN, Class::of("A-Za-z0-9_.:"));
+    if end == place.at
+        || cursor.at(end) != Some(b' ')
+        || cursor.at(end + 1) != Some(b'=')
+        || cursor.at(end + 2) != Some(b' ')
+    {
+        return place;
+    }
+    Place { link: Link::Assign, at: end + 3, ..place }
 }
 
 /// The value of a name/value pair: `"name": "X", "value": "…"`, `key="x" value="…"`, `variable "x" { default = "…" }`.

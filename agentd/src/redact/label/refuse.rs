@@ -222,10 +222,9 @@ const PLACEHOLDERS: &[&str] = &[
 
 /// How values begin that refer to a secret kept elsewhere, or that are no value.
 const REFERENCES: &[&str] = &[
-    "${",
-    "$(",
     "$[",
-    "{{",
+    "$(",
+    "{{ ",
     "#{",
     "%{",
     "@{",
@@ -303,6 +302,18 @@ const REFERENCES: &[&str] = &[
     "/usr/",
     "/opt/",
     "/tmp/",
+    "mfkwewyh",
+    "miibij",
+    "mcowbqyd",
+    "aaaac3nz",
+    "aaaab3nz",
+    "ssh-rsa",
+    "ssh-ed25519",
+    "ecdsa-",
+    "*mut",
+    "*const",
+    "&mut",
+    "0x",
     "\\x",
     "\\u",
     "\\d",
@@ -332,8 +343,10 @@ pub(super) fn always(value: &[u8], mix: &Mix) -> bool {
         || PLACEHOLDERS.iter().any(|part| contains(&lower, part.as_bytes()))
         || is_variable(value)
         || is_wrapped(value)
+        || is_constant(value)
         || is_counting(&lower)
         || is_format(value)
+        || is_measure(value)
 }
 
 /// A path or an address without credentials.
@@ -383,6 +396,18 @@ fn is_variable(value: &[u8]) -> bool {
     }
 }
 
+/// `UPPER_CASE_NAME`: a constant or a variable of the environment.
+fn is_constant(value: &[u8]) -> bool {
+    value.contains(&b'_')
+        && value.first().is_some_and(u8::is_ascii_uppercase)
+        && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && value
+            .split(|byte| *byte == b'_')
+            .filter(|part| part.len() > 1 && part.iter().all(u8::is_ascii_uppercase))
+            .count()
+            > 1
+}
+
 /// `<…>`, `[…]`, `{…}`: a slot to fill.
 fn is_wrapped(value: &[u8]) -> bool {
     matches!(
@@ -401,7 +426,47 @@ fn is_format(value: &[u8]) -> bool {
     contains(value, b"{}")
         || contains(value, b"%s")
         || contains(value, b"%d")
-        || contains(value, b"${")
-        || contains(value, b"{{")
         || value.first() == Some(&b'{') && value.contains(&b'}')
+        || slot(value, b"${", b"}")
+        || slot(value, b"{{", b"}}")
+        || slot(value, b"#{", b"}")
+        || slot(value, b"$(", b")")
+}
+
+/// A name between `open` and `close`: filled in later.
+fn slot(value: &[u8], open: &[u8], close: &[u8]) -> bool {
+    let Some(inside) = memchr::memmem::find(value, open).and_then(|at| value.get(at + open.len()..)) else {
+        return false;
+    };
+    let name = inside.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.:- $'\"/".contains(byte)).count();
+    inside.get(name..).is_some_and(|rest| rest.starts_with(close)) || name == inside.len()
+}
+
+/// Versions, addresses, dates, object ids, numbers with a type.
+fn is_measure(value: &[u8]) -> bool {
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let Some(b'0'..=b'9') = value.first() else { return false };
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let joints =
+        value.iter().filter(|byte| matches!(byte, b'.' | b'-' | b':' | b'_' | b'/' | b'+' | b'T' | b'Z')).count();
+    let number = value.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
+    (joints > 0 && digits + joints == value.len())
+        || matches!(
+            value.get(number..),
+            Some(
+                b"u8"
+                    | b"u16"
+                    | b"u32"
+                    | b"u64"
+                    | b"usize"
+                    | b"i32"
+                    | b"i64"
+                    | b"u"
+                    | b"ul"
+                    | b"ms"
+                    | b"s"
+                    | b"px"
+                    | b"L"
+            )
+        )
 }

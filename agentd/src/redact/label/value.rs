@@ -13,7 +13,7 @@ const BLANK: Class = Class::of(" \t");
 const SPACE: Class = Class::of(" \t\r\n");
 const WHITE: Class = Class::of(" \t\r\n\u{c}\u{0}");
 /// What ends a bare value in code and prose.
-const BARE_END: Class = WHITE.and(Class::of("\"'`,;)]}>&<|"));
+const BARE_END: Class = WHITE.and(Class::of("\"'`,;)]}><|"));
 /// What ends it in a query.
 const QUERY_END: Class = WHITE.and(Class::of("\"'`,;)]}>&<|#"));
 /// What ends it in a line of an environment file.
@@ -56,7 +56,7 @@ struct Quote {
 /// Reads the value at a place.
 pub(super) fn read(cursor: &Cursor<'_>, place: Place, bounds: Bounds) -> Option<Value> {
     let (at, below) = below(cursor, place);
-    let (at, wrapped) = wrapper(cursor, at);
+    let (at, wrapped) = wrapper(cursor, fallback(cursor, tagged(cursor, at), place.link));
     let opened = prefix(cursor, at).and_then(|at| Some((at, quote(cursor, at)?)));
     let Some((open, quote)) = opened else {
         let (start, schemed) = scheme(cursor, at);
@@ -92,6 +92,7 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
         at += 1;
     }
     match (cursor.at(at), place.link) {
+        (Some(b'\n' | b'\r'), Link::Below) => (cursor.run(at, 4, SPACE), true),
         (Some(b'\n' | b'\r'), Link::Assign | Link::Colon | Link::Element | Link::Argument) => {
             let next = cursor.run(at, 64, SPACE);
             let indented = cursor.before(next).is_some_and(|byte| BLANK.has(byte));
@@ -101,11 +102,38 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
     }
 }
 
+/// Behind a tag or an anchor of YAML: `!!str value`, `&name value`.
+fn tagged(cursor: &Cursor<'_>, at: usize) -> usize {
+    if !matches!(cursor.at(at), Some(b'!' | b'&')) {
+        return at;
+    }
+    let end = cursor.run(at, 24, Class::of("A-Za-z!&_"));
+    if cursor.at(end) == Some(b' ') && end > at + 1 { cursor.run(end, 4, BLANK) } else { at }
+}
+
+/// The text that stands in when a variable is not set: `env.X || "…"`, `get("X") or "…"`.
+fn fallback(cursor: &Cursor<'_>, at: usize, link: Link) -> usize {
+    if !matches!(link, Link::Assign | Link::Colon) || !cursor.at(at).is_some_and(|byte| byte.is_ascii_alphabetic()) {
+        return at;
+    }
+    let end = cursor.run(at, 64, Class::of("A-Za-z0-9_.$?()[]\"'"));
+    ["|| ", "?? ", "or ", "?: "]
+        .iter()
+        .find(|word| cursor.at(end) == Some(b' ') && cursor.is(end + 1, word))
+        .map(|word| end + 1 + word.len())
+        .filter(|at| matches!(cursor.at(*at), Some(b'"' | b'\'' | b'`')))
+        .unwrap_or(at)
+}
+
 /// Brackets and calls around a quoted value: `["…"]`, `new Secret("…")`, `Some("…")`.
 fn wrapper(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
     let mut end = at;
     if cursor.is(end, "new ") {
         end += 4;
+    }
+    if cursor.is(end, "ConvertTo-SecureString ") {
+        let quote = cursor.run(end, 32, Class::of("A-Za-z- "));
+        return if matches!(cursor.at(quote), Some(b'"' | b'\'')) { (quote, false) } else { (at, false) };
     }
     end = cursor.run(end, 40, Class::of("A-Za-z0-9_.:!&"));
     if !matches!(cursor.at(end), Some(b'(' | b'[')) {
@@ -229,6 +257,20 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
     (at > start).then_some(Value { start, end: at, then, quoted: true, schemed, wrapped, below: false })
 }
 
+/// True for an ampersand that ends a value: before another pair of a query, another command, an entity.
+fn next_pair(cursor: &Cursor<'_>, at: usize) -> bool {
+    if cursor.is(at, "&amp;")
+        || cursor.is(at, "&quot;")
+        || cursor.is(at, "&lt;")
+        || cursor.is(at, "&#")
+        || cursor.is(at, "&&")
+    {
+        return true;
+    }
+    let end = cursor.run(at + 1, 32, Class::of("A-Za-z0-9_.[]-"));
+    cursor.at(end) == Some(b'=')
+}
+
 fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option<Value> {
     let mut at = start;
     while at - start < WINDOW {
@@ -242,12 +284,18 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
             {
                 break;
             }
+            Some(b'&') if next_pair(cursor, at) => break,
             Some(0xe2) if at > start && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2026}")) => break,
             Some(_) => at += 1,
         }
     }
     let then = if at - start >= WINDOW { Then::Run(stop.and(Class::of("\\")).not()) } else { Then::Stop };
     let blanks = cursor.slice(start, at).iter().rev().take_while(|byte| BLANK.has(**byte)).count();
-    let end = at - blanks;
+    let closing = if stop == LINE_END {
+        cursor.slice(start, at).iter().rev().take_while(|byte| matches!(byte, b';' | b',')).count()
+    } else {
+        0
+    };
+    let end = at - blanks.max(closing);
     (end > start).then_some(Value { start, end, then, quoted: false, schemed, wrapped: false, below: false })
 }
