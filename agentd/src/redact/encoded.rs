@@ -95,7 +95,10 @@ pub(super) fn next_part(view: &[u8], from: usize, last: bool) -> Next {
 /// True for a short line that is no word.
 fn is_last_line(line: &[u8]) -> bool {
     let any = |is: fn(&u8) -> bool| line.iter().any(is);
-    line.len().is_multiple_of(4) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase) && any(u8::is_ascii_digit)
+    line.len().is_multiple_of(4)
+        && any(u8::is_ascii_uppercase)
+        && any(u8::is_ascii_lowercase)
+        && any(u8::is_ascii_digit)
 }
 
 /// What a run says, when it is readable text.

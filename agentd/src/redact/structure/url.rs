@@ -26,6 +26,8 @@ const OUTSIDE: Class = Class::of("\0- \"'`<>\\");
 /// What ends the part before a path.
 const PATH: Class = Class::of("/?#");
 const HOST: Class = Class::of("A-Za-z0-9_.[${*(%");
+/// What a password is made of that is read from its end: a stream holds no other run back.
+const BACKWARD: Class = Class::of("!#-&(-9;-_a-~");
 const QUOTE: Class = Class::of("\"'`");
 const LINK: Class = Class::of("A-Za-z0-9_/@.:=&?%+~-");
 const VALUE: Class = Class::of("A-Za-z0-9_/.%+=~-");
@@ -264,7 +266,7 @@ fn encoded(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `user:PASSWORD@tcp(host)`.
 fn source_name(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let start = cursor.run_back(hit.start, 64, OUTSIDE.and(Class::of(":")).not());
+    let start = cursor.run_back(hit.start, 64, BACKWARD);
     if cursor.before(start) != Some(b':') || start < hit.floor {
         return None;
     }
