@@ -18,6 +18,10 @@ use base64::{
 const RUN_MIN: usize = 32;
 /// Longest piece of a run; a multiple of what base64 and hexadecimal take at once.
 pub(super) const RUN_MAX: usize = 3072;
+/// Blanks between two lines of encoded text: a line end and its indentation.
+const GAP_MAX: usize = 24;
+/// A shorter line behind encoded text is a word.
+const PART_MIN: usize = 16;
 /// Bytes that are tested at once. A run of twice that, less one, covers an aligned block.
 const BLOCK: usize = 16;
 /// Share of readable characters of what is decoded, in percent: less is no text.
@@ -54,6 +58,47 @@ pub(super) fn run_at_end(view: &[u8], from: usize) -> usize {
     let body = tail.get(..tail.len() - padding).unwrap_or_default();
     let run = body.iter().rev().take(RUN_MAX).take_while(|byte| is_code(**byte)).count();
     if run == 0 { view.len() } else { from + body.len() - run }
+}
+
+/// What stands behind a run that was a secret to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another piece of it: of the same run, or on the next line.
+    Part(Range<usize>),
+    /// Something else.
+    Other,
+    /// The text so far does not say.
+    Unknown,
+}
+
+/// True when a secret in a run goes on behind it: the run was taken in pieces, or it is a key whose end did not come.
+pub(super) fn goes_on(run: &[u8], inner: &str) -> bool {
+    run.len() == RUN_MAX || inner.contains("PRIVATE KEY") && !inner.contains("--END")
+}
+
+/// What stands at `from`, where such a run ended.
+pub(super) fn next_part(view: &[u8], from: usize, last: bool) -> Next {
+    let rest = view.get(from..).unwrap_or_default();
+    let gap = rest.iter().take(GAP_MAX).take_while(|byte| b" \t\r\n".contains(byte)).count();
+    let body = rest.get(gap..).unwrap_or_default();
+    let run = body.iter().take(RUN_MAX).take_while(|byte| is_code(**byte)).count();
+    let end = run + padding(body, run);
+    if end == body.len() && run < RUN_MAX && !last {
+        return Next::Unknown;
+    }
+    let line = memchr::memchr(b'\n', rest.get(..gap).unwrap_or_default()).is_some();
+    let whole = run >= PART_MIN || end > run || is_last_line(body.get(..run).unwrap_or_default());
+    let goes_on = run > 0 && gap == 0 || line && whole;
+    if goes_on { Next::Part(from + gap..from + gap + end) } else { Next::Other }
+}
+
+/// True for a short line that is no word.
+fn is_last_line(line: &[u8]) -> bool {
+    let any = |is: fn(&u8) -> bool| line.iter().any(is);
+    line.len().is_multiple_of(4)
+        && any(u8::is_ascii_uppercase)
+        && any(u8::is_ascii_lowercase)
+        && any(u8::is_ascii_digit)
 }
 
 /// What a run says, when it is readable text.
@@ -189,6 +234,19 @@ mod tests {
         assert_eq!(run_at_end(b"a bcd ", 0), 6);
         assert_eq!(run_at_end(b"abcd", 2), 2);
         assert_eq!(run_at_end(b"", 0), 0);
+    }
+
+    #[test]
+    fn a_key_that_goes_on_takes_its_next_lines() {
+        let part = |text: &str, last| next_part(text.as_bytes(), 2, last);
+        assert_eq!(part("abcd==", true), Next::Part(2..6));
+        assert_eq!(part("ab\n  0123456789abcdef\n", false), Next::Part(5..21));
+        assert_eq!(part("ab\nxy=\n", false), Next::Part(3..6));
+        assert_eq!(part("ab\n0123456789abcdef", false), Next::Unknown);
+        assert_eq!(part("ab", false), Next::Unknown);
+        for other in ["ab\nword\n", "ab 0123456789abcdef ", "ab", "ab\\", "ab\n\n"] {
+            assert_eq!(part(other, true), Next::Other, "{other}");
+        }
     }
 
     #[test]

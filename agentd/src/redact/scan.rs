@@ -18,6 +18,8 @@ const PIECE_MAX: usize = 4096;
 pub(super) struct Scan {
     anchors: Progress,
     runs: usize,
+    /// Kind of an encoded secret that may go on at `runs`.
+    goes_on: Option<u16>,
     known: usize,
     line: usize,
     /// Not merged, in no order.
@@ -92,14 +94,20 @@ impl Scan {
 
     /// Encoded runs: what they hold is judged like any text, one level deep, and the whole run goes.
     fn runs(&mut self, rules: &Rules, view: &[u8], last: bool) -> usize {
-        while let Some(run) = encoded::next_run(view, self.runs) {
+        loop {
+            if !self.rest_of_run(view, last) {
+                return self.runs;
+            }
+            let Some(run) = encoded::next_run(view, self.runs) else { break };
             if run.end == view.len() && !last && run.len() < encoded::RUN_MAX {
                 break;
             }
             self.runs = run.end;
-            let Some(inner) = view.get(run.clone()).and_then(encoded::decoded) else { continue };
+            let bytes = view.get(run.clone()).unwrap_or_default();
+            let Some(inner) = encoded::decoded(bytes) else { continue };
             if let Some(kind) = rules.first_kind(&inner) {
                 self.found.push(Span { start: run.start, end: run.end, kind, continued: false });
+                self.goes_on = encoded::goes_on(bytes, &inner).then_some(kind);
             }
         }
         if last {
@@ -108,6 +116,21 @@ impl Scan {
         // Whatever its length now, the run at the end may grow; its start is not to be guessed again from a later cut.
         self.runs = encoded::run_at_end(view, self.runs);
         self.runs
+    }
+
+    /// The pieces and lines of an encoded secret that goes on where the last run ended. False when more text is needed.
+    fn rest_of_run(&mut self, view: &[u8], last: bool) -> bool {
+        while let Some(kind) = self.goes_on {
+            match encoded::next_part(view, self.runs, last) {
+                encoded::Next::Part(part) => {
+                    self.found.push(Span { start: self.runs, end: part.end, kind, continued: true });
+                    self.runs = part.end;
+                }
+                encoded::Next::Other => self.goes_on = None,
+                encoded::Next::Unknown => return false,
+            }
+        }
+        true
     }
 
     /// The user's rules and personal data, line by line.

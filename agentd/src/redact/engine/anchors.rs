@@ -11,10 +11,12 @@ use aho_corasick::{
     dfa::DFA,
 };
 
-use super::{Cursor, Found, Hit, LOOK_BEHIND, Span, TOKEN, Then, follow};
+use super::{Class, Cursor, Found, Hit, LOOK_BEHIND, Span, Then, follow};
 
 /// How far back from an undecided place a text is held: an infix anchor's finding may begin this much earlier.
 const HOLD_RUN: usize = LOOK_BEHIND + 32;
+/// What such a finding is made of: a password before an `@` may hold any sign but blanks and quotes.
+const HELD: Class = Class::of("!#-&(-_a-~");
 
 /// Automata that walk side by side.
 const LANES: usize = 4;
@@ -138,7 +140,7 @@ impl Anchors {
         if cursor.is_last() {
             return end;
         }
-        cursor.run_back(end, HOLD_RUN, TOKEN).min((end + 1).saturating_sub(self.longest)).max(progress.floor)
+        cursor.run_back(end, HOLD_RUN, HELD).min((end + 1).saturating_sub(self.longest)).max(progress.floor)
     }
 
     /// Where anchors end within a block. The block is cut into lanes that are walked side by side: each step of an
@@ -188,7 +190,7 @@ impl Anchors {
     /// An undecided hit: later anchors may begin up to one anchor's length before its end, its own finding up to the
     /// start of the token it stands in.
     fn hold(&self, cursor: &Cursor<'_>, hit: Hit) -> usize {
-        cursor.run_back(hit.start, HOLD_RUN, TOKEN).min((hit.end + 1).saturating_sub(self.longest))
+        cursor.run_back(hit.start, HOLD_RUN, HELD).min((hit.end + 1).saturating_sub(self.longest))
     }
 
     fn judge(&self, cursor: &Cursor<'_>, state: StateID, end: usize, progress: &Progress) -> Verdict {

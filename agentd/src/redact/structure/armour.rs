@@ -344,10 +344,11 @@ fn is_first(cursor: &Cursor<'_>, line: &Line) -> bool {
     if line.chars >= SHORT && varied(6) && line.is_mixed() {
         return tail(cursor, line.end) != Tail::Dirty;
     }
-    let toy = line.chars >= 8 && varied(5) && line.digits > 0 && line.upper + line.lower > 0;
     let text = cursor.slice(line.end - line.chars.min(line.end), line.end).to_ascii_lowercase();
     let told = SAYS_KEY.iter().any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some());
-    toy && !told && ends_behind(cursor, line.end)
+    let long = line.chars >= SHORT + 4 && varied(6);
+    let toy = line.chars >= 8 && varied(5) && line.digits > 0 && line.upper + line.lower > 0;
+    (long || toy) && !told && ends_behind(cursor, line.end)
 }
 
 /// True when a line goes on with the body that ended at `before`.

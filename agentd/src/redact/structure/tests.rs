@@ -17,6 +17,9 @@ pub(in crate::redact) const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk
 pub(in crate::redact) const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 pub(in crate::redact) const HEX: &str = "0123456789abcdef";
 
+/// Longer texts are split at a few places only, to keep the tests quick.
+const EVERY_SPLIT_MAX: usize = 400;
+
 /// The text after redaction; also that pieces of any size give the same.
 pub(in crate::redact) fn redacted(text: &str) -> String {
     let redactor = Redactor::default();
@@ -36,6 +39,13 @@ pub(in crate::redact) fn redacted(text: &str) -> String {
         out.push_str(&stream.push(&piece));
         out.push_str(&stream.finish());
         assert_eq!(out, whole, "in pieces of {size}");
+    }
+    if text.len() <= EVERY_SPLIT_MAX {
+        for (at, _) in text.char_indices() {
+            let mut stream = redactor.stream();
+            let out = [stream.push(&text[..at]), stream.push(&text[at..]), stream.finish()].concat();
+            assert_eq!(out, whole, "split at {at}");
+        }
     }
     whole
 }

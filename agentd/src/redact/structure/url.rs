@@ -26,6 +26,8 @@ const OUTSIDE: Class = Class::of("\0- \"'`<>\\");
 /// What ends the part before a path.
 const PATH: Class = Class::of("/?#");
 const HOST: Class = Class::of("A-Za-z0-9_.[${*(%");
+/// What a password is made of that is read from its end: a stream holds no other run back.
+const BACKWARD: Class = Class::of("!#-&(-9;-_a-~");
 const QUOTE: Class = Class::of("\"'`");
 const LINK: Class = Class::of("A-Za-z0-9_/@.:=&?%+~-");
 const VALUE: Class = Class::of("A-Za-z0-9_/.%+=~-");
@@ -168,7 +170,11 @@ fn credentials(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
             if EMPTY.iter().any(|word| cursor.slice(from, end) == word.as_bytes()) {
                 return token(cursor, hit, user_end);
             }
-            let open = is_password(cursor.slice(user, user_end), cursor.slice(from, end));
+            let password = cursor.slice(from, end);
+            // Hosts that the standards keep for documentation.
+            let shown =
+                cursor.is_any_case(end + 1, "example.") && (password.len() <= 3 || says(&SAYS_PASSWORD, password));
+            let open = !shown && is_password(cursor.slice(user, user_end), password);
             open.then_some(Found { start: from, end, then: Then::Stop })
         }
         _ => None,
@@ -181,13 +187,14 @@ fn password_end(cursor: &Cursor<'_>, hit: Hit, from: usize) -> Option<usize> {
     if port > from && cursor.at(port).is_none_or(|byte| PATH.has(byte) || OUTSIDE.has(byte)) {
         return None;
     }
-    let web = cursor.slice(hit.start.saturating_sub(5), hit.start).to_ascii_lowercase();
-    let web = web.ends_with(b"http") || web.ends_with(b"https");
+    let web = [4, 5].into_iter().any(|length| is_web(cursor.slice(hit.start.saturating_sub(length), hit.start)));
     let (mut at, mut found) = (from, None);
     while at - from < PASSWORD_MAX
         && let Some(byte) = cursor.at(at)
         && !OUTSIDE.has(byte)
         && !(PATH.has(byte) && (web || found.is_some()))
+        // Another URL: its own hit judges it, and no byte is looked at twice.
+        && !(byte == b':' && cursor.is(at + 1, "//"))
     {
         if byte == b'@' && cursor.at(at + 1).is_none_or(|next| HOST.has(next) || QUOTE.has(next)) {
             found = Some(at);
@@ -197,14 +204,21 @@ fn password_end(cursor: &Cursor<'_>, hit: Hit, from: usize) -> Option<usize> {
     found
 }
 
+fn says(words: &[&str], text: &[u8]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn is_web(scheme: &[u8]) -> bool {
+    scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
+}
+
 /// True when what stands between the colon and the `@` is somebody's password.
 fn is_password(user: &[u8], password: &[u8]) -> bool {
-    let (user, lower) = (user.to_ascii_lowercase(), password.to_ascii_lowercase());
-    let says = |words: &[&str], text: &[u8]| words.iter().any(|word| word.as_bytes() == text);
+    let lower = password.to_ascii_lowercase();
     let has = |part: &str| memchr::memmem::find(&lower, part.as_bytes()).is_some();
     let first = password.first().copied().unwrap_or_default();
     let same = password.iter().all(|byte| *byte == first);
-    if password.len() < 3 || same || says(&SAYS_PASSWORD, &lower) && says(&SAYS_USER, &user) {
+    if password.len() < 3 || same || says(&SAYS_PASSWORD, password) && says(&SAYS_USER, user) {
         return false;
     }
     let variable = match first {
@@ -213,7 +227,10 @@ fn is_password(user: &[u8], password: &[u8]) -> bool {
         b'{' | b'<' | b'[' | b'(' => true,
         _ => false,
     };
-    !variable && !["${", "{{", "#{", "...", "redacted", "***", "xxxx", "your", "%s", "placeholder"].into_iter().any(has)
+    !variable
+        && !["${", "{{", "#{", "...", "redacted", "***", "xxxx", "your", "%s", "placeholder", "pserver:"]
+            .into_iter()
+            .any(has)
 }
 
 /// A token that stands where the user name does.
@@ -222,7 +239,7 @@ fn token(cursor: &Cursor<'_>, hit: Hit, end: usize) -> Option<Found> {
     let value = cursor.slice(hit.end, end);
     let named = NAMED.iter().any(|name| name.as_bytes() == scheme);
     let random = value.len() >= TOKEN_MIN && mixed(value) && value.iter().all(|byte| NAME.has(*byte) || *byte == b'.');
-    let is = !named && random && !is_placeholder(value);
+    let is = !named && random && !is_placeholder(value) && memchr::memmem::find(value, b"0123456789").is_none();
     is.then_some(Found { start: hit.end, end, then: Then::Stop })
 }
 
@@ -249,7 +266,7 @@ fn encoded(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `user:PASSWORD@tcp(host)`.
 fn source_name(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let start = cursor.run_back(hit.start, 64, OUTSIDE.and(Class::of(":")).not());
+    let start = cursor.run_back(hit.start, 64, BACKWARD);
     if cursor.before(start) != Some(b':') || start < hit.floor {
         return None;
     }

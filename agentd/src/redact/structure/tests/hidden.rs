@@ -46,3 +46,21 @@ fn encoded_text_without_a_secret_stays() {
     stays(&format!("data: {} end", STANDARD.encode("The accept loop takes connections and hands each to a task.")));
     stays(&format!("sha256-{} integrity", STANDARD.encode(noise(3, 32, "\u{1}\u{2}\u{3}\u{7f}azQ"))));
 }
+
+#[test]
+fn an_encoded_key_goes_with_all_its_lines_and_pieces() {
+    let body: Vec<String> = (0..50).map(|line| noise(line, 64, super::BASE64)).collect();
+    let title = "RSA PRIVATE KEY";
+    let key = format!("{0}BEGIN {title}{0}\n{1}\n{0}END {title}{0}\n", "-----", body.join("\n"));
+    let run = STANDARD.encode(&key);
+    assert_eq!(redacted(&format!("tls.key: {run}\nnext: 1")), "tls.key: [REDACTED]\nnext: 1");
+    for (width, indent) in [(76, ""), (64, "    ")] {
+        let lines: Vec<String> = run
+            .as_bytes()
+            .chunks(width)
+            .map(|line| format!("{indent}{}", std::str::from_utf8(line).unwrap()))
+            .collect();
+        let out = redacted(&format!("key:\n{}\nnext: 1", lines.join("\n")));
+        assert_eq!(out, format!("key:\n{indent}[REDACTED]\nnext: 1"));
+    }
+}
