@@ -4,7 +4,7 @@
 //! `user:$6$…`. A check goes name, operator, value, judgement, and leaves at the first that does not fit: ordinary
 //! source has such a word every few lines.
 //!
-//! - [`name`]: the identifier around the word and what it stands for.
+//! - [`words`]: the words; [`name`]: the identifier around one and what it stands for.
 //! - [`operator`]: what joins it to the value.
 //! - [`value`]: where the value begins and ends.
 //! - [`flags`], [`lines`]: commands, calls and lines that need no label.
@@ -20,12 +20,14 @@ mod operator;
 mod random;
 mod refuse;
 mod value;
+mod words;
 
 use super::engine::{Class, Coded, Cursor, Found, Hit, TOKEN, Then};
 use judge::Candidate;
-use name::{Glue, Kind, Word};
+use name::{Kind, Word};
 use operator::{Link, Place};
 use value::Bounds;
+use words::{AUTH, CREDENTIAL, FOREIGN, KEY, OTHER, PASS, PIN, PW, PWD, SALT, SECRET, TOKENS};
 
 /// The kinds.
 pub(super) const CODE: &[Coded] = &[
@@ -175,207 +177,6 @@ pub(super) const CODE: &[Coded] = &[
         check: lines::seed_words,
     },
 ];
-
-const PASS: Word = Word {
-    kind: Kind::Password,
-    endings: &["", "word", "wd", "phrase", "wort", "wrd", "code", "words", "e"],
-    glued: Glue::AllBut(&[
-        "by", "com", "tres", "sur", "over", "en", "under", "im", "multi", "single", "two", "one", "first", "second",
-        "last",
-    ]),
-    refused: &[
-        "first",
-        "second",
-        "third",
-        "last",
-        "render",
-        "single",
-        "multi",
-        "two",
-        "one",
-        "next",
-        "each",
-        "shader",
-        "boarding",
-        "low",
-        "high",
-        "band",
-        "reset",
-        "test",
-        "tests",
-        "final",
-        "optimization",
-        "forgot",
-        "forgotten",
-        "change",
-        "show",
-        "hide",
-    ],
-};
-const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&[]), refused: &["old"] };
-const PW: Word = Word {
-    kind: Kind::Password,
-    endings: &["="],
-    glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]),
-    refused: &[],
-};
-const FOREIGN: Word = Word { kind: Kind::Password, endings: &["", "a", "e"], glued: Glue::AllBut(&[]), refused: &[] };
-const SECRET: Word = Word {
-    kind: Kind::Secret,
-    endings: &["", "s"],
-    glued: Glue::AllBut(&[]),
-    refused: &["image", "pull", "tls", "kubernetes"],
-};
-const TOKENS: Word = Word {
-    kind: Kind::Token,
-    endings: &["", "s"],
-    glued: Glue::AllBut(&["de", "un", "sub", "multi"]),
-    refused: &[
-        "max",
-        "min",
-        "num",
-        "count",
-        "total",
-        "cancel",
-        "cancellation",
-        "next",
-        "page",
-        "pagination",
-        "continuation",
-        "end",
-        "eos",
-        "bos",
-        "pad",
-        "unk",
-        "sync",
-        "special",
-        "resume",
-        "marker",
-        "start",
-        "mask",
-        "sep",
-        "cls",
-        "stop",
-    ],
-};
-const KEY: Word = Word {
-    kind: Kind::Key,
-    endings: &["", "s"],
-    glued: Glue::Only(&[
-        "api",
-        "secret",
-        "access",
-        "private",
-        "priv",
-        "account",
-        "storage",
-        "encryption",
-        "encrypt",
-        "signing",
-        "sign",
-        "master",
-        "license",
-        "auth",
-        "app",
-        "consumer",
-        "service",
-        "shared",
-        "subscription",
-        "session",
-        "ssh",
-        "hmac",
-        "jwt",
-        "crypt",
-        "crypto",
-        "webhook",
-        "client",
-        "server",
-        "admin",
-        "my",
-        "user",
-        "write",
-        "read",
-        "pass",
-        "product",
-        "activation",
-        "serial",
-    ]),
-    refused: &[
-        "public",
-        "pub",
-        "primary",
-        "foreign",
-        "sort",
-        "cache",
-        "partition",
-        "row",
-        "idempotency",
-        "range",
-        "group",
-        "routing",
-        "bucket",
-        "object",
-        "map",
-        "dict",
-        "json",
-        "arrow",
-        "enter",
-        "return",
-        "escape",
-        "column",
-        "index",
-        "lookup",
-        "i18n",
-        "translation",
-        "hot",
-        "short",
-        "verify",
-        "verifying",
-        "verification",
-        "dedup",
-        "unique",
-        "hash",
-        "compound",
-        "composite",
-        "sub",
-        "field",
-        "item",
-        "parent",
-        "host",
-        "known",
-        "config",
-        "registry",
-        "s3",
-        "etag",
-        "checksum",
-        "cachekey",
-        "anon",
-        "publishable",
-        "site",
-    ],
-};
-const AUTH: Word = Word {
-    kind: Kind::Auth,
-    endings: &["", "orization", "entication", "z", "n"],
-    glued: Glue::AllBut(&[]),
-    refused: &[],
-};
-const CREDENTIAL: Word =
-    Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
-const OTHER: Word =
-    Word { kind: Kind::Token, endings: &["", "id", "_id", "-id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
-const SALT: Word = Word {
-    kind: Kind::Key,
-    endings: &[""],
-    glued: Glue::AllBut(&["an", "as", "ba", "co"]),
-    refused: &["script", "style", "csp"],
-};
-const PIN: Word = Word {
-    kind: Kind::Pin,
-    endings: &["", "code", "_code", " code"],
-    glued: Glue::Nothing,
-    refused: &["map", "gpio", "led"],
-};
 
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     labelled(cursor, hit, &PASS)
