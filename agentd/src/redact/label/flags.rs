@@ -42,6 +42,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "7z ", option: "-p", glued: true, pair: false },
     Command { name: "unzip ", option: "-P", glued: false, pair: false },
     Command { name: "zip ", option: "-P", glued: false, pair: false },
+    Command { name: "xfreerdp", option: "/p:", glued: true, pair: false },
     Command { name: "curl", option: "-u", glued: false, pair: true },
     Command { name: "curl", option: "-u", glued: true, pair: true },
     Command { name: "curl", option: "--user", glued: false, pair: true },
@@ -62,6 +63,7 @@ pub(super) const NAMES: &[&str] = &[
     "ldapadd",
     "ldapmodify",
     "ldappasswd",
+    "xfreerdp",
     "sqlcmd",
     "smbclient",
     "ipmitool",
@@ -77,7 +79,8 @@ pub(super) const NAMES: &[&str] = &[
 /// A password in an option of one of the commands.
 pub(super) fn command(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     // The ordinary case: a word that only begins like the command.
-    let rest = cursor.run(hit.end, 24, Class::of("A-Za-z0-9_./-"));
+    let end = if cursor.before(hit.end) == Some(b' ') { hit.end - 1 } else { hit.end };
+    let rest = cursor.run(end, 24, Class::of("A-Za-z0-9_./-"));
     if !matches!(cursor.at(rest), Some(b' ' | b'"' | b'\'' | b',')) {
         return None;
     }
@@ -86,7 +89,7 @@ pub(super) fn command(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         match cursor.at(at)? {
             b'\n' if cursor.before(at) != Some(b'\\') => return None,
             b';' | b'|' => return None,
-            b' ' | b'\t' | b'"' | b'\'' if cursor.at(at + 1) == Some(b'-') => {
+            b' ' | b'\t' | b'"' | b'\'' if matches!(cursor.at(at + 1), Some(b'-' | b'/')) => {
                 if let Some(found) = option(cursor, hit, at + 1) {
                     return Some(found);
                 }
@@ -133,7 +136,7 @@ fn argument(cursor: &Cursor<'_>, at: usize) -> Option<Found> {
 }
 
 fn after_colon(cursor: &Cursor<'_>, found: Found) -> Option<Found> {
-    let colon = cursor.run(found.start, found.end - found.start, Class::of("A-Za-z0-9_.@%+\\-"));
+    let colon = cursor.run(found.start, found.end - found.start, Class::of("A-Za-z0-9_.@+\\-"));
     let separated = matches!(cursor.at(colon), Some(b':' | b'%')) && colon < found.end;
     let numbers = cursor.slice(found.start, found.end).iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
     (separated && !numbers).then_some(())?;

@@ -71,6 +71,7 @@ impl Candidate<'_> {
             return false;
         }
         match self.link {
+            Link::Prose if self.quoted && mix.digits + mix.symbols + mix.upper == 0 => return mix.len >= 8,
             Link::Prose | Link::Below if mix.letters() == 0 => {
                 return mix.digits == mix.len && mix.len >= 6 && self.name.len() > 4;
             }
@@ -124,6 +125,9 @@ impl Candidate<'_> {
         if mix.digits == 0 && hard == 0 {
             if refuse::is_identifier(self.value, mix) && mix.symbols > 0 {
                 return self.is_worded(mix);
+            }
+            if mix.symbols > 0 {
+                return mix.oddness() >= 35 && mix.len >= 8;
             }
             let titled = mix.upper > 0 && mix.oddness() < 20;
             return mix.symbols == 0

@@ -139,3 +139,25 @@ pub(super) fn seed_words(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         then: Then::Stop,
     })
 }
+
+/// `&code=…`: what an address hands over under a name that says too little elsewhere.
+pub(super) fn query(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    matches!(cursor.before(hit.start)?, b'?' | b'&').then_some(())?;
+    let end = cursor.run(hit.end, 512, BASE64);
+    let value = cursor.slice(hit.end, end);
+    (value.len() >= 20 && Mix::of(value).is_random()).then_some(Found { start: hit.end, end, then: Then::Run(BASE64) })
+}
+
+/// `credentials: name/password`.
+pub(super) fn pair(cursor: &Cursor<'_>, from: usize) -> Option<Found> {
+    let word = cursor.run(from, 10, Class::of("a-z"));
+    let at =
+        ["are: ", "are ", "is "].iter().find(|verb| cursor.is(word + 1, verb)).map_or(word, |verb| word + verb.len());
+    let start = cursor.run(at, 3, Class::of(": "));
+    let name = cursor.run(start, 40, Class::of("A-Za-z0-9_.@-"));
+    if start == at && at == word || name - start < 2 || !matches!(cursor.at(name), Some(b':' | b'/')) {
+        return None;
+    }
+    let end = cursor.run(name + 1, 128, Class::of(" \t\r\n\"'`<>").not());
+    Some(Found { start: name + 1, end, then: Then::Stop })
+}

@@ -128,7 +128,10 @@ pub(super) const CODE: &[Coded] = &[
             "$7$",
             "$apr1$",
             "$argon2",
-            "{ssha",
+            "{ssha}",
+            "{ssha256}",
+            "{ssha512}",
+            "{smd5}",
             "{sha}",
             "pbkdf2_sha",
             "$pbkdf2-",
@@ -148,6 +151,7 @@ pub(super) const CODE: &[Coded] = &[
         anchors: &["sig=", "signature="],
         check: lines::signature,
     },
+    Coded { id: "query-code", title: "Code or key in an address", anchors: &["code=", "appid="], check: lines::query },
     Coded {
         id: "recovery-codes",
         title: "Recovery codes",
@@ -237,7 +241,21 @@ fn bearer(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn credential(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &CREDENTIAL).or_else(|| flags::second_text(cursor, hit.end))
+    labelled(cursor, hit, &CREDENTIAL).or_else(|| flags::second_text(cursor, hit.end)).or_else(|| {
+        let found = lines::pair(cursor, hit.end)?;
+        let value = cursor.slice(found.start, found.end);
+        let candidate = Candidate {
+            value,
+            kind: Kind::Password,
+            link: Link::Prose,
+            quoted: false,
+            schemed: false,
+            wrapped: false,
+            tight: false,
+            name: b"credentials",
+        };
+        candidate.is_secret().then_some(found)
+    })
 }
 
 fn other(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
@@ -268,13 +286,16 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         }
         _ => Bounds::Code,
     };
+    let given = flag || line && is_at_quote(cursor, place.at) || is_given(cursor, label.start, hit.floor);
     let place =
-        if flag && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
+        if given && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
     let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
     let value = value::read(cursor, place, bounds)?;
     let fits = match place.link {
         Link::Blank | Link::Call => {
-            label.end - label.start > 4 && (value.quoted || line || follows_login(cursor, label.start, hit.floor))
+            let alone = line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r'));
+            let long = value.end - value.start >= 20 && kind == Kind::Token;
+            alone || label.end - label.start > 4 && (value.quoted || line || long)
         }
         Link::Below => line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r')),
         Link::Argument => value.quoted && is_first_argument(cursor, label.start),
@@ -300,10 +321,19 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     candidate.is_secret().then_some(Found { start: value.start, end: value.end, then: value.then })
 }
 
-/// `login NAME password …` on one line, as in netrc.
-fn follows_login(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
-    let behind = cursor.slice(start - 64.min(start - floor), start);
-    memchr::memmem::find(behind, b"login ").is_some()
+/// What stands before a name on its line when a value follows without an operator: `setenv NAME value`,
+/// `login NAME password value`.
+fn is_given(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
+    const BEFORE: &[&str] =
+        &["login ", "username ", "setx ", "setenv ", "config set ", "ENV ", "SECRET SET ", "create "];
+    let behind = cursor.slice(start - 48.min(start - floor), start);
+    let line = behind.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let login = BEFORE.iter().any(|before| memchr::memmem::find(line, before.as_bytes()).is_some());
+    login || line.trim_ascii().is_empty() && memchr::memmem::find(behind, b"login ").is_some()
+}
+
+fn is_at_quote(cursor: &Cursor<'_>, at: usize) -> bool {
+    matches!(cursor.at(at), Some(b'"' | b'\''))
 }
 
 /// True for the name in `put("name", …)`, false for one of many strings in a list.
@@ -318,6 +348,22 @@ fn starts_line(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let behind = cursor.slice(start - 24.min(start - floor), start);
     let line = behind.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let line = line.trim_ascii();
-    [&b""[..], b"export", b"set", b"ENV", b"env", b"-", b"+", b"setx", b"declare -x", b"local", b"*", b">", b"- export"]
-        .contains(&line)
+    [
+        &b""[..],
+        b"export",
+        b"set",
+        b"ENV",
+        b"env",
+        b"-",
+        b"+",
+        b"setx",
+        b"declare -x",
+        b"local",
+        b"*",
+        b">",
+        b"- export",
+        b":",
+        b"setenv",
+    ]
+    .contains(&line)
 }

@@ -43,6 +43,25 @@ pub(super) struct Place {
 
 const BLANK: Class = Class::of(" \t");
 const SPACE: Class = Class::of(" \t\r\n");
+/// What joins a label to its value in a sentence; the longer before those they begin with.
+const VERBS: &[&str] = &[
+    "is set to ",
+    "is now ",
+    "is: ",
+    "is ",
+    "was ",
+    "as ",
+    "set to ",
+    "changed to ",
+    "to ",
+    "lautet ",
+    "lautet: ",
+    "ist ",
+    "es ",
+    "est ",
+    "\u{e9} ",
+    "\u{e8} ",
+];
 /// Blanks that align columns.
 const COLUMN: usize = 48;
 /// Bytes in which a name/value pair or a type annotation must end.
@@ -54,7 +73,14 @@ pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option
     let quoted = closed > name_end;
     let at = cursor.run(closed, COLUMN, BLANK);
     let byte = cursor.at(at)?;
-    if at > closed && (byte.is_ascii_alphanumeric() || b"\"'`*[&@#$^_/(".contains(&byte)) {
+    if cursor.before(closed) == Some(b'>') && matches!(byte, b'<' | b'\n' | b'\r') {
+        return next_element(cursor, at);
+    }
+    if at > closed
+        && (byte == b'-' && cursor.at(at + 1) == Some(b'-')
+            || byte.is_ascii_alphanumeric()
+            || b"\"'`*[&@#$^_/(\xc3".contains(&byte))
+    {
         return blank(cursor, at, quoted);
     }
     let (link, after) = operator(cursor, at, quoted, opened)?;
@@ -66,6 +92,15 @@ pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option
         Link::Below => Some(pair(cursor, place)),
         _ => Some(place),
     }
+}
+
+/// The element behind the one that named the value: `<key>name</key><string>…`.
+fn next_element(cursor: &Cursor<'_>, at: usize) -> Option<Place> {
+    let tag = cursor.run(at, 64, SPACE);
+    if cursor.at(tag) != Some(b'<') || cursor.at(tag + 1) == Some(b'/') {
+        return None;
+    }
+    tag_end(cursor, tag).map(|at| Place { link: Link::Element, at, quoted: false, tight: false })
 }
 
 /// What closes a name: quotes in any escaping, brackets after them, emphasis.
@@ -119,11 +154,13 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
         b'?' if next(1) == Some(b'?') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
         b'|' => Some((Link::Cell, at + 1)),
         b'!' if next(1) == Some(b'=') => Some((Link::Compare, cursor.run(at, 3, Class::of("!=")))),
+        b'<' if cursor.is(at, "<<<") => Some((Link::Assign, at + 3)),
         b'<' if next(1) == Some(b'-') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b'>') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b' ') => Some((Link::Prose, at + 2)),
+        0xe2 if cursor.is(at, "\u{2192}") => Some((Link::Prose, at + 3)),
         0xef if cursor.is(at, "\u{ff1a}") || cursor.is(at, "\u{ff1d}") => Some((Link::Colon, at + 3)),
-        b',' if quoted => Some((Link::Argument, at + 1)),
+        b',' if quoted && !matches!(cursor.before(at), Some(b')' | b']')) => Some((Link::Argument, at + 1)),
         b'>' if opened || quoted && cursor.before(at) != Some(b'*') => Some((Link::Element, at + 1)),
         b'(' if !quoted && matches!(next(1), Some(b'"' | b'\'')) => Some((Link::Call, at + 1)),
         b'{' if quoted => Some((Link::Argument, at + 1)),
@@ -177,7 +214,7 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
     if typed != place {
         return Some(typed);
     }
-    for verb in ["is ", "is: ", "is now ", "was ", "to ", "is set to ", "as ", "set to ", "changed to "].iter().rev() {
+    for verb in VERBS {
         if cursor.is_any_case(at, verb) {
             let after = markup(cursor, cursor.run(at + verb.len(), COLUMN, BLANK));
             if *verb == "to " {
@@ -185,6 +222,9 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
             }
             return Some(Place { link: Link::Prose, at: after, ..place });
         }
+    }
+    if cursor.at(at) == Some(b'-') {
+        return option(cursor, place);
     }
     if cursor.run(at, 2, DIGIT) == at + 1 && cursor.at(at + 1) == Some(b' ') {
         // The number says how the value is stored.
@@ -197,6 +237,23 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
         return Some(heading(cursor, place));
     }
     Some(place)
+}
+
+/// The value in a later option: `set NAME --body "…"`.
+fn option(cursor: &Cursor<'_>, place: Place) -> Option<Place> {
+    let mut at = place.at;
+    while at - place.at < 96 {
+        if !matches!(cursor.at(at)?, b' ' | b'-' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_') {
+            return None;
+        }
+        if let Some(name) =
+            ["--body ", "--value ", "--secret-string ", "--data "].iter().find(|name| cursor.is(at, name))
+        {
+            return Some(Place { link: Link::Assign, at: at + name.len(), quoted: true, tight: true });
+        }
+        at += 1;
+    }
+    None
 }
 
 /// `Password for the database: …`, `token (production) is …`: a few words more before the operator.

@@ -44,7 +44,9 @@ pub(super) const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued:
 pub(super) const PW: Word = Word {
     kind: Kind::Password,
     endings: &["="],
-    glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]),
+    glued: Glue::Only(&[
+        "bind", "root", "store", "db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login",
+    ]),
     refused: &[],
 };
 pub(super) const FOREIGN: Word =
