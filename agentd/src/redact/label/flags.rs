@@ -234,6 +234,11 @@ pub(super) fn echo(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     }
 }
 
+/// `vault login TOKEN`.
+pub(super) fn login_token(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    accept(cursor, argument(cursor, hit.end)?, Kind::Token)
+}
+
 /// `pass:VALUE`, as the tool for certificates takes it.
 pub(super) fn pass_source(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let argument = argument(cursor, hit.end)?;
@@ -251,12 +256,13 @@ pub(super) fn identified(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     }
     let at = cursor.run(at + 4, 8, BLANK);
     let at = if cursor.is_any_case(at, "password ") { at + 9 } else { at };
-    matches!(cursor.at(at)?, b'\'' | b'"').then_some(())?;
+    let upper = cursor.is(hit.start, "I");
+    (cursor.at(at)? == b'\'' || upper && cursor.at(at)? == b'"').then_some(())?;
     accept(cursor, argument(cursor, at)?, Kind::Password)
 }
 
 /// `auth=("name", "value")` and calls such as `login("name", "value")`: the second of two texts.
-pub(super) fn second_text(cursor: &Cursor<'_>, from: usize) -> Option<Found> {
+pub(super) fn second_text(cursor: &Cursor<'_>, from: usize, basic: bool) -> Option<Found> {
     let word = cursor.run(from, 24, Class::of("A-Za-z_"));
     let open = cursor.run(word, 3, Class::of(" =:"));
     if !matches!(cursor.at(open), Some(b'(' | b'[')) {
@@ -274,6 +280,7 @@ pub(super) fn second_text(cursor: &Cursor<'_>, from: usize) -> Option<Found> {
     let after = cursor.run(found.end + 1, 16, Class::of(" \n\t,"));
     matches!(cursor.at(after), Some(b')' | b']') | None).then_some(())?;
     let value = cursor.slice(found.start, found.end);
-    let odd = value.iter().any(|byte| !byte.is_ascii_alphabetic());
+    let odd = basic && (word == from || cursor.is_any_case(from - 9.min(from), "basicauth"))
+        || value.iter().any(|byte| !byte.is_ascii_alphabetic());
     odd.then(|| accept(cursor, found, Kind::Password)).flatten()
 }

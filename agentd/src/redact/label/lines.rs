@@ -33,11 +33,12 @@ pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let end = cursor.run(start, 200, Class::of(" \t\r\n\"'`").not());
     let value = cursor.slice(start, end);
     let whole = matches!(cursor.at(end), None | Some(b'\n' | b'\r' | b'"' | b'\'' | b'`' | b' '));
-    (whole && value.len() >= 4 && !value.starts_with(b"[REDACTED") && !value.starts_with(b"$")).then_some(Found {
-        start,
-        end,
-        then: Then::Stop,
-    })
+    (whole
+        && value.len() >= 4
+        && !value.starts_with(b"[REDACTED")
+        && !value.starts_with(b"$")
+        && !value.starts_with(b"*"))
+    .then_some(Found { start, end, then: Then::Stop })
 }
 
 /// Values of a cookie header, from the first that looks like a session to the last.
@@ -108,7 +109,8 @@ pub(super) fn recovery_codes(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 fn is_code(word: &[u8]) -> bool {
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-    (6..=40).contains(&word.len())
+    let numbers = digits == word.len() && digits >= 4;
+    (numbers || (6..=40).contains(&word.len()))
         && digits > 1
         && word.iter().filter(|byte| **byte == b'-').count() < 6
         && !word.starts_with(b"-")

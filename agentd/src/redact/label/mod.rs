@@ -26,7 +26,7 @@ use super::engine::{Class, Coded, Cursor, Found, Hit, TOKEN, Then};
 use judge::Candidate;
 use name::{Kind, Word};
 use operator::{Link, Place};
-use value::Bounds;
+use value::{Bounds, Value};
 use words::{AUTH, CREDENTIAL, FOREIGN, KEY, OTHER, PASS, PIN, PW, PWD, SALT, SECRET, TOKENS};
 
 /// The kinds.
@@ -66,7 +66,21 @@ pub(super) const CODE: &[Coded] = &[
     Coded {
         id: "label-other",
         title: "Secret behind a rarer name",
-        anchors: &["hmac", "jwt", "webhook", "sessid", "session", "_pat", "-pat", "connectionstring", "connstr"],
+        anchors: &[
+            "hmac",
+            "jwt",
+            "webhook",
+            "sessid",
+            "session",
+            "_pat",
+            "-pat",
+            "2fa seed",
+            "totp seed",
+            "otp seed",
+            "mfa seed",
+            "connectionstring",
+            "connstr",
+        ],
         check: other,
     },
     Coded { id: "label-salt", title: "Salt or nonce behind its name", anchors: &["salt", "nonce"], check: salt },
@@ -148,7 +162,7 @@ pub(super) const CODE: &[Coded] = &[
     Coded {
         id: "request-signature",
         title: "Signature of an address or a request",
-        anchors: &["sig=", "signature="],
+        anchors: &["sig=", "signature=", "response="],
         check: lines::signature,
     },
     Coded { id: "query-code", title: "Code or key in an address", anchors: &["code=", "appid="], check: lines::query },
@@ -211,11 +225,11 @@ fn key(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn auth(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &AUTH).or_else(|| flags::second_text(cursor, hit.end))
+    labelled(cursor, hit, &AUTH).or_else(|| flags::second_text(cursor, hit.end, true))
 }
 
 fn login_call(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    flags::second_text(cursor, hit.end - 1)
+    flags::second_text(cursor, hit.end - 1, false)
 }
 
 /// `Bearer` and a token, wherever it stands.
@@ -241,7 +255,7 @@ fn bearer(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn credential(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &CREDENTIAL).or_else(|| flags::second_text(cursor, hit.end)).or_else(|| {
+    labelled(cursor, hit, &CREDENTIAL).or_else(|| flags::second_text(cursor, hit.end, false)).or_else(|| {
         let found = lines::pair(cursor, hit.end)?;
         let value = cursor.slice(found.start, found.end);
         let candidate = Candidate {
@@ -286,7 +300,9 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         }
         _ => Bounds::Code,
     };
-    let given = flag || line && is_at_quote(cursor, place.at) || is_given(cursor, label.start, hit.floor);
+    let given = flag
+        || line && !cursor.is_any_case(label.end - 4, "pass") && is_at_quote(cursor, place.at)
+        || is_given(cursor, label.start, hit.floor);
     let place =
         if given && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
     let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
@@ -294,8 +310,8 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let fits = match place.link {
         Link::Blank | Link::Call => {
             let alone = line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r'));
-            let long = value.end - value.start >= 20 && kind == Kind::Token;
-            alone || label.end - label.start > 4 && (value.quoted || line || long)
+            let long = value.end - value.start >= 16 && kind == Kind::Token;
+            alone || long || label.end - label.start > 4 && (value.quoted || line)
         }
         Link::Below => line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r')),
         Link::Argument => value.quoted && is_first_argument(cursor, label.start),
@@ -318,14 +334,40 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         tight: place.tight || value.below,
         name: cursor.slice(label.start, label.end),
     };
-    candidate.is_secret().then_some(Found { start: value.start, end: value.end, then: value.then })
+    if candidate.is_secret() {
+        return Some(Found { start: value.start, end: value.end, then: value.then });
+    }
+    words_of_phrase(cursor, candidate, value)
+}
+
+/// A passphrase without quotes takes its line.
+fn words_of_phrase(cursor: &Cursor<'_>, candidate: Candidate<'_>, value: Value) -> Option<Found> {
+    let named = candidate.name.to_ascii_lowercase().ends_with(b"phrase");
+    if !named || value.quoted || cursor.at(value.end) != Some(b' ') {
+        return None;
+    }
+    let end = cursor.run(value.start, 160, Class::of("a-z "));
+    let found = Found { start: value.start, end, then: Then::Stop };
+    let candidate = Candidate { value: cursor.slice(value.start, end), link: Link::Assign, ..candidate };
+    candidate.is_secret().then_some(found)
 }
 
 /// What stands before a name on its line when a value follows without an operator: `setenv NAME value`,
 /// `login NAME password value`.
 fn is_given(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
-    const BEFORE: &[&str] =
-        &["login ", "username ", "setx ", "setenv ", "config set ", "ENV ", "SECRET SET ", "create "];
+    const BEFORE: &[&str] = &[
+        "login ",
+        "username ",
+        "setx ",
+        "setenv ",
+        "config set ",
+        "ENV ",
+        "WITH ",
+        "ENCRYPTED ",
+        "USER ",
+        "ROLE ",
+        "create ",
+    ];
     let behind = cursor.slice(start - 48.min(start - floor), start);
     let line = behind.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let login = BEFORE.iter().any(|before| memchr::memmem::find(line, before.as_bytes()).is_some());

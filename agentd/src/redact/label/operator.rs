@@ -223,6 +223,9 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
             return Some(Place { link: Link::Prose, at: after, ..place });
         }
     }
+    if cursor.before(at) == Some(b'\t') {
+        return Some(Place { link: Link::Cell, ..place });
+    }
     if cursor.at(at) == Some(b'-') {
         return option(cursor, place);
     }
