@@ -26,6 +26,7 @@ mod scan;
 mod shape;
 mod stream;
 mod structure;
+mod table;
 mod text;
 mod vault;
 mod view;
@@ -40,6 +41,7 @@ pub use vault::{Vault, WriteConflict};
 
 use rules::Rules;
 use scan::Scan;
+use table::Table;
 use view::View;
 
 /// A place in a text that must not leave.
@@ -156,7 +158,7 @@ impl Redactor {
 
 /// Every anchor of the table, in lower case: what a bare automaton is built from that the engine is compared with.
 pub fn anchors() -> Vec<String> {
-    rules::table().anchors.texts().map(str::to_owned).collect()
+    Table::get().anchors.texts().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

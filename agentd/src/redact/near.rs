@@ -6,6 +6,8 @@
 
 use super::{
     engine::{Class, Cursor, Found, Hit, Then, WORD},
+    kinds::Kind,
+    label::Mix,
     pattern::Pattern,
     shape::is_placeholder,
 };
@@ -22,7 +24,7 @@ const GAP: Class = Class::of(" \t=:>|,\"'`\\(){}[]<?$");
 const OPERATOR: Class = Class::of("=:>|,(");
 
 /// Judges the value patterns of a near kind behind the name at `hit`.
-pub(super) fn judge(values: &[Pattern], cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+pub(super) fn judge(row: &Kind, values: &[Pattern], cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if is_inside_word(cursor, hit) {
         return None;
     }
@@ -39,7 +41,8 @@ pub(super) fn judge(values: &[Pattern], cursor: &Cursor<'_>, hit: Hit) -> Option
         for value in values {
             let Some(end) = value.match_whole(&at, start) else { continue };
             let ends = cursor.at(end).is_none_or(|byte| !WORD.has(byte) && byte != b'-');
-            if ends && !is_placeholder(cursor.slice(start, end)) {
+            let text = cursor.slice(start, end);
+            if ends && !is_placeholder(text) && (!row.random || Mix::of(text).is_random()) {
                 return Some(Found { start: start.max(hit.floor), end, then: Then::Stop });
             }
         }

@@ -5,7 +5,7 @@
 //! `{n,m}`.
 //!
 //! Refuses what would need a decision at run time: alternation, groups, `?`, `*`, `+`, `.`, and a run of variable
-//! length next to an atom that shares a byte with it. So matching takes each byte once, in one direction, without
+//! length in front of an atom that shares a byte with it. So matching takes each byte once, in one direction, without
 //! backtracking.
 //!
 //! Invariants: ASCII only, so what is matched begins and ends on character boundaries; a look to the left is at most
@@ -36,8 +36,8 @@ pub(super) enum PatternError {
     /// `{0,}`, `{3,2}`, `{x}`.
     #[error("a count that is no count")]
     Count,
-    /// Two neighbours share a byte and one of them has no fixed length.
-    #[error("a run of variable length beside an atom that shares a byte with it")]
+    /// A run of variable length comes before an atom that shares a byte with it.
+    #[error("a run of variable length before an atom that shares a byte with it")]
     Ambiguous,
     /// More than [`BEFORE_MAX`] bytes in front of the anchor.
     #[error("too much in front of the anchor")]
@@ -121,17 +121,15 @@ impl Pattern {
     /// Parses a pattern. The anchor is the literal at its start, when it is long enough, else the longest one.
     pub(super) fn parse(source: &str) -> Result<Self, PatternError> {
         let atoms = atoms(source)?;
-        let variable_meets = |pair: &[Atom]| match pair {
-            [left, right] => !(left.is_fixed() && right.is_fixed()) && left.class.meets(right.class),
-            _ => false,
-        };
-        if atoms.windows(2).any(variable_meets) {
-            return Err(PatternError::Ambiguous);
-        }
         let (start, end) = anchor(&atoms);
         let part = |from: usize, to: usize| atoms.get(from..to).unwrap_or_default();
         let anchor = part(start, end).iter().filter_map(|atom| atom.literal()).map(char::from).collect();
         let (before, after) = (part(0, start).to_vec(), part(end, atoms.len()).to_vec());
+        // What stands right of the anchor is matched forwards, what stands left of it both ways.
+        let clear = are_apart(&atoms, |[run, _]| run) && are_apart(&before, |[_, run]| run);
+        if !clear {
+            return Err(PatternError::Ambiguous);
+        }
         if before.iter().map(|atom| atom.max.unwrap_or(atom.min)).sum::<usize>() > BEFORE_MAX {
             return Err(PatternError::Before);
         }
@@ -180,6 +178,14 @@ impl Pattern {
 
 fn forwards(atoms: &[Atom], at: &impl Fn(usize) -> Option<u8>, from: usize) -> Option<usize> {
     atoms.iter().try_fold(from, |start, atom| Some(start + atom.run(|count| at(start + count))?))
+}
+
+/// True when no run of variable length could take a byte that its neighbour needs.
+fn are_apart(atoms: &[Atom], run: impl Fn([Atom; 2]) -> Atom) -> bool {
+    atoms.windows(2).all(|pair| match *pair {
+        [left, right] => run([left, right]).is_fixed() || !left.class.meets(right.class),
+        _ => true,
+    })
 }
 
 /// The stretch of literals that makes the best anchor.
@@ -236,7 +242,8 @@ fn class(rest: &mut std::iter::Peekable<impl Iterator<Item = u8>>) -> Result<Cla
             b']' if all.0 == 0 => return Err(PatternError::Class),
             b']' => return Ok(all),
             b'\\' => escaped(rest)?,
-            b'[' | b'^' | b'&' | b'~' => return Err(PatternError::Sign),
+            b'[' | b'^' => return Err(PatternError::Sign),
+            b'&' | b'~' | b'-' if rest.peek() == Some(&first) => return Err(PatternError::Sign),
             first if first.is_ascii_alphanumeric() && rest.next_if_eq(&b'-').is_some() => {
                 let last = rest.next().ok_or(PatternError::Open)?;
                 let same_kind = last.is_ascii_alphanumeric() && first <= last;
@@ -351,6 +358,7 @@ mod tests {
             ("(ab)", E::Sign),
             ("a?", E::Sign),
             ("[^a]", E::Sign),
+            ("[a&&b]", E::Sign),
             (r"\s", E::Sign),
             ("é", E::Sign),
             ("[a", E::Open),
@@ -362,6 +370,7 @@ mod tests {
             ("a{3,2}", E::Count),
             ("a{x}", E::Count),
             ("[a-z]{2,}b", E::Ambiguous),
+            ("b[a-z]{2,}ABCD", E::Ambiguous),
             ("[a-z]{200}ABCD", E::Before),
         ];
         for (source, error) in faults {

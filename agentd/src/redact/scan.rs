@@ -6,7 +6,7 @@
 use super::{
     encoded,
     engine::{Cursor, Progress, Span},
-    rules::{KNOWN, Rules},
+    rules::Rules,
 };
 
 /// Bytes of one line that a rule of the user's sees at once. Longer lines are taken in such pieces, so that a text
@@ -82,7 +82,7 @@ impl Scan {
         let until = if last { view.len() } else { rules.known.undecided(view, self.known) };
         for (start, end) in rules.known.matches(view, self.known) {
             if end <= until {
-                self.found.push(Span { start, end, kind: KNOWN, continued: false });
+                self.found.push(Span { start, end, kind: rules.table.known, continued: false });
                 self.known = end;
             }
         }
@@ -105,8 +105,9 @@ impl Scan {
         if last {
             return view.len();
         }
-        // Whatever its length now, the run at the end may grow.
-        encoded::run_at_end(view, self.runs)
+        // Whatever its length now, the run at the end may grow; its start is not to be guessed again from a later cut.
+        self.runs = encoded::run_at_end(view, self.runs);
+        self.runs
     }
 
     /// The user's rules and personal data, line by line.

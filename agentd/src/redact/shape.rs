@@ -5,6 +5,8 @@
 
 use super::{
     engine::{Cursor, Found, Hit, TOKEN, Then, WORD},
+    kinds::Kind,
+    label::Mix,
     pattern::Pattern,
     wrapped,
 };
@@ -32,7 +34,7 @@ const PLACEHOLDERS: [&str; 12] = [
 ];
 
 /// Judges one pattern of a shape kind at its anchor.
-pub(super) fn judge(pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+pub(super) fn judge(row: &Kind, pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if cursor.slice(hit.start, hit.end) != pattern.anchor().as_bytes() {
         return None;
     }
@@ -42,10 +44,12 @@ pub(super) fn judge(pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit) -> Option<
         return None;
     }
     let end = wrapped::match_after(pattern, cursor, hit.end)?;
-    if is_placeholder(cursor.slice(hit.end, end)) {
+    let value = cursor.slice(hit.end, end);
+    if is_placeholder(value) || row.random && !Mix::of(value).is_random() {
         return None;
     }
-    Some(extended(cursor, start, end))
+    let found = extended(cursor, start, end);
+    (!row.exact || found.end == end).then_some(found)
 }
 
 /// True when a token may begin here.

@@ -129,7 +129,7 @@ impl Stream {
             self.done = until;
         }
         let cut = boundary(view.bytes(), view.at_or_before(self.done).saturating_sub(CONTEXT));
-        let raw = view.raw(cut);
+        let raw = view.raw(cut).min(self.done);
         self.scan.forget(cut);
         self.done -= raw;
         self.offset += raw as u64;

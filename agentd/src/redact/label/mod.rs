@@ -29,6 +29,8 @@ use operator::{Link, Place};
 use value::{Bounds, Value};
 use words::{AUTH, CREDENTIAL, FOREIGN, KEY, OTHER, PASS, PIN, PW, PWD, SALT, SECRET, TOKENS};
 
+pub(super) use random::Mix;
+
 /// The kinds.
 pub(super) const CODE: &[Coded] = &[
     Coded { id: "label-password", title: "Password behind its name", anchors: &["pass"], check: password },

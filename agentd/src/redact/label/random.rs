@@ -15,7 +15,7 @@ const LOOKED_AT: usize = 96;
 
 /// What a value is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Mix {
+pub(in crate::redact) struct Mix {
     pub(super) len: usize,
     pub(super) lower: usize,
     pub(super) upper: usize,
@@ -32,7 +32,7 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    pub(super) fn of(value: &[u8]) -> Self {
+    pub(in crate::redact) fn of(value: &[u8]) -> Self {
         let mut mix = Self { len: value.len(), ..Self::default() };
         let (mut seen, mut before) = ([0_u64; 4], b' ');
         for &byte in value.iter().take(LOOKED_AT) {
@@ -68,7 +68,7 @@ impl Mix {
     }
 
     /// Looks random for its length: the shorter, the more clearly.
-    pub(super) fn is_random(&self) -> bool {
+    pub(in crate::redact) fn is_random(&self) -> bool {
         let least = match self.len {
             0..8 => return false,
             8..12 => 55,

@@ -3,7 +3,7 @@
 use super::super::Redactor;
 
 /// Characters that no generator of keys made.
-pub(super) fn noise(seed: u64, length: usize, alphabet: &str) -> String {
+pub(in crate::redact) fn noise(seed: u64, length: usize, alphabet: &str) -> String {
     let letters = alphabet.as_bytes();
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
     let mut next = || {
@@ -13,12 +13,12 @@ pub(super) fn noise(seed: u64, length: usize, alphabet: &str) -> String {
     (0..length).map(|_| next()).collect()
 }
 
-pub(super) const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-pub(super) const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-pub(super) const HEX: &str = "0123456789abcdef";
+pub(in crate::redact) const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub(in crate::redact) const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(in crate::redact) const HEX: &str = "0123456789abcdef";
 
 /// The text after redaction; also that pieces of any size give the same.
-pub(super) fn redacted(text: &str) -> String {
+pub(in crate::redact) fn redacted(text: &str) -> String {
     let redactor = Redactor::default();
     let whole = redactor.text(text).as_str().to_owned();
     assert_eq!(redactor.text(&whole).as_str(), whole, "a second time changes nothing");
@@ -41,8 +41,10 @@ pub(super) fn redacted(text: &str) -> String {
 }
 
 /// That nothing is touched.
-pub(super) fn stays(text: &str) {
+pub(in crate::redact) fn stays(text: &str) {
     assert_eq!(redacted(text), text);
 }
 
 mod armour;
+mod jwt;
+mod url;
