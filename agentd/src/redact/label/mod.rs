@@ -199,6 +199,10 @@ pub(super) const CODE: &[Coded] = &[
 ];
 
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    // A statement of its own in Python, on every other page.
+    if matches!(cursor.at(hit.end), Some(b'\n' | b'\r')) && cursor.before(hit.start) == Some(b' ') {
+        return None;
+    }
     labelled(cursor, hit, &PASS)
 }
 
@@ -290,7 +294,7 @@ fn pin(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let label = name::read(cursor, hit, word)?;
     let before = (label.start > hit.floor).then(|| cursor.before(label.start)).flatten();
-    let place = operator::read(cursor, label.end, before == Some(b'<'))?;
+    let place = operator::read(cursor, label, before == Some(b'<'))?;
     let line = starts_line(cursor, label.start, hit.floor);
     let flag = cursor.at(label.start) == Some(b'-') || before == Some(b'-');
     let bounds = match before {
@@ -302,11 +306,11 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         }
         _ => Bounds::Code,
     };
-    let given = flag
-        || line && !cursor.is_any_case(label.end - 4, "pass") && is_at_quote(cursor, place.at)
-        || is_given(cursor, label.start, hit.floor);
-    let place =
-        if given && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
+    let given = place.link == Link::Blank
+        && (flag
+            || line && !cursor.is_any_case(label.end - 4, "pass") && is_at_quote(cursor, place.at)
+            || is_given(cursor, label.start, hit.floor));
+    let place = if given { Place { link: Link::Assign, tight: true, ..place } } else { place };
     let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
     let value = value::read(cursor, place, bounds)?;
     let fits = match place.link {

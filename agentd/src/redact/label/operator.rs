@@ -4,6 +4,7 @@
 //! operators of many languages, name/value pairs. It says how they are joined and judges nothing.
 
 use super::super::engine::{Class, Cursor, DIGIT};
+use super::name::{Kind, Label};
 
 /// How a value is joined to its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,8 @@ const COLUMN: usize = 48;
 const NEAR: usize = 200;
 
 /// Reads on from the end of a name. `opened` is true when markup was opened right before the name.
-pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option<Place> {
+pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Place> {
+    let name_end = label.end;
     let closed = closers(cursor, name_end)?;
     let quoted = closed > name_end;
     let at = cursor.run(closed, COLUMN, BLANK);
@@ -81,7 +83,7 @@ pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option
             || byte.is_ascii_alphanumeric()
             || b"\"'`*[&@#$^_/(\xc3".contains(&byte))
     {
-        return blank(cursor, at, quoted);
+        return blank(cursor, at, quoted, label.kind);
     }
     let (link, after) = operator(cursor, at, quoted, opened)?;
     let value = markup(cursor, cursor.run(after, COLUMN, BLANK));
@@ -158,6 +160,7 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
         b'<' if next(1) == Some(b'-') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b'>') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b' ') => Some((Link::Prose, at + 2)),
+        0xe2 if cursor.is(at, "\u{2502}") => Some((Link::Cell, at + 3)),
         0xe2 if cursor.is(at, "\u{2192}") => Some((Link::Prose, at + 3)),
         0xef if cursor.is(at, "\u{ff1a}") || cursor.is(at, "\u{ff1d}") => Some((Link::Colon, at + 3)),
         b',' if quoted && !matches!(cursor.before(at), Some(b')' | b']')) => Some((Link::Argument, at + 1)),
@@ -208,11 +211,15 @@ fn markup(cursor: &Cursor<'_>, mut at: usize) -> usize {
 }
 
 /// Only a blank follows the name: a type, "is", or the value itself.
-fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
+fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool, kind: Kind) -> Option<Place> {
     let place = Place { link: Link::Blank, at, quoted, tight: false };
     let typed = annotated(cursor, place);
     if typed != place {
         return Some(typed);
+    }
+    // A bare "key" in a sentence never suffices: see [`super::judge`].
+    if kind == Kind::Key && !quoted {
+        return None;
     }
     for verb in VERBS {
         if cursor.is_any_case(at, verb) {

@@ -285,7 +285,12 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
                 break;
             }
             Some(b'&') if next_pair(cursor, at) => break,
-            Some(0xe2) if at > start && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2026}")) => break,
+            Some(0xe2)
+                if at > start
+                    && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2502}") || cursor.is(at, "\u{2026}")) =>
+            {
+                break;
+            }
             Some(_) => at += 1,
         }
     }
