@@ -84,9 +84,13 @@ pub(super) fn command(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if !matches!(cursor.at(rest), Some(b' ' | b'"' | b'\'' | b',')) {
         return None;
     }
+    let name = cursor.slice(hit.start, hit.end);
+    let again = name.first().copied();
     let mut at = rest;
     while at - rest < COMMAND {
         match cursor.at(at)? {
+            // The same command once more judges its own options.
+            byte if Some(byte) == again && cursor.slice(at, at + name.len()) == name => return None,
             b'\n' if cursor.before(at) != Some(b'\\') => return None,
             b';' | b'|' => return None,
             b' ' | b'\t' | b'"' | b'\'' if matches!(cursor.at(at + 1), Some(b'-' | b'/')) => {
@@ -102,9 +106,9 @@ pub(super) fn command(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn option(cursor: &Cursor<'_>, hit: Hit, at: usize) -> Option<Found> {
-    COMMANDS.iter().filter(|command| cursor.is_any_case(hit.start, command.name)).find_map(|command| {
+    COMMANDS.iter().find_map(|command| {
         let end = at + command.option.len();
-        if !cursor.is(at, command.option) {
+        if !cursor.is(at, command.option) || !cursor.is_any_case(hit.start, command.name) {
             return None;
         }
         // In a list of arguments quotes, a comma and quotes stand where a line has a blank.
@@ -225,7 +229,7 @@ pub(super) fn echo(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         return None;
     }
     let reads = (pipe..pipe + 120)
-        .take_while(|at| cursor.at(*at).is_some_and(|byte| byte != b'\n'))
+        .take_while(|at| cursor.at(*at).is_some_and(|byte| byte != b'\n' && (byte != b'|' || *at == pipe)))
         .any(|at| READERS.iter().any(|reader| cursor.is(at, reader)));
     reads.then_some(())?;
     match cursor.slice(found.start, found.end).iter().position(|byte| *byte == b':') {

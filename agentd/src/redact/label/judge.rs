@@ -28,17 +28,18 @@ impl Candidate<'_> {
             return false;
         }
         let mix = Mix::of(self.value);
-        if !(self.could_be(&mix)) || refuse::always(self.value, &mix) || self.repeats_its_name() {
+        if !self.could_be(&mix) {
             return false;
         }
-        match self.kind {
+        let like = match self.kind {
             Kind::Password => self.is_password(&mix),
             Kind::Pin => mix.digits == mix.len && (4..=10).contains(&mix.len) && mix.distinct > 1,
             Kind::Secret => self.is_weak_token(&mix) || self.is_token(&mix),
             Kind::Token => self.is_token(&mix),
             Kind::Key => self.is_key(&mix),
             Kind::Auth => (self.schemed || mix.len >= 20) && self.is_token(&mix),
-        }
+        };
+        like && !self.repeats_its_name() && !refuse::always(self.value, &mix)
     }
 
     /// The cheap half of the judgement: what most values of ordinary source fail.

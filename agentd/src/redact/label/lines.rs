@@ -9,11 +9,16 @@ const BLANK: Class = Class::of(" \t");
 const LINE: Class = Class::of("\r\n");
 /// What crypt and its kin write.
 const CRYPT: Class = Class::of("A-Za-z0-9./$=,+-");
-const BASE64: Class = Class::of("A-Za-z0-9+/=_%-");
+const BASE64: Class = Class::of("A-Za-z0-9+/_%-");
+/// The same with what pads it.
+const PADDED: Class = Class::of("A-Za-z0-9+/=_%-");
 
 /// `$6$salt$hash`, `{SSHA}…`, `$apr1$…`: a stored password.
 pub(super) fn stored_hash(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if cursor.before(hit.start).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    if cursor.at(hit.end) == Some(b'$') {
         return None;
     }
     let end = cursor.run(hit.end, 400, CRYPT);
@@ -26,7 +31,8 @@ pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let field = Class::of("A-Za-z0-9_.*$-");
     let database = cursor.run(hit.end, 64, field);
     let user = cursor.run(database + 1, 64, field);
-    if cursor.at(database) != Some(b':') || cursor.at(user) != Some(b':') {
+    let named = cursor.at(database + 1).is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if cursor.at(database) != Some(b':') || cursor.at(user) != Some(b':') || !named {
         return None;
     }
     let start = user + 1;
@@ -85,12 +91,15 @@ pub(super) fn signature(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let start = cursor.run(hit.end, 2, Class::of("\"'"));
     let end = cursor.run(start, 512, BASE64);
     let value = cursor.slice(start, end);
-    (value.len() >= 27 && Mix::of(value).is_random()).then_some(Found { start, end, then: Then::Run(BASE64) })
+    (value.len() >= 27 && Mix::of(value).is_random()).then_some(Found { start, end, then: Then::Run(PADDED) })
 }
 
 /// The codes behind "recovery codes": from the first to the last.
 pub(super) fn recovery_codes(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let head = cursor.run(hit.end, 80, Class::of("\r\n:=[").not());
+    let head = cursor.run(hit.end, 48, Class::of("\r\n:=[").not());
+    if !matches!(cursor.at(head), Some(b'\r' | b'\n' | b':' | b'=' | b'[')) {
+        return None;
+    }
     let mut at = head;
     let (mut first, mut last) = (None, head);
     while at - head < 600 {
@@ -147,7 +156,7 @@ pub(super) fn query(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     matches!(cursor.before(hit.start)?, b'?' | b'&').then_some(())?;
     let end = cursor.run(hit.end, 512, BASE64);
     let value = cursor.slice(hit.end, end);
-    (value.len() >= 20 && Mix::of(value).is_random()).then_some(Found { start: hit.end, end, then: Then::Run(BASE64) })
+    (value.len() >= 20 && Mix::of(value).is_random()).then_some(Found { start: hit.end, end, then: Then::Run(PADDED) })
 }
 
 /// `credentials: name/password`.

@@ -200,7 +200,9 @@ pub(super) const CODE: &[Coded] = &[
 
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     // A statement of its own in Python, on every other page.
-    if matches!(cursor.at(hit.end), Some(b'\n' | b'\r')) && cursor.before(hit.start) == Some(b' ') {
+    if matches!(cursor.at(hit.end), Some(b'\n' | b'\r'))
+        && matches!(cursor.before(hit.start), Some(b' ' | b'\t' | b'\n'))
+    {
         return None;
     }
     labelled(cursor, hit, &PASS)
@@ -306,9 +308,12 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         }
         _ => Bounds::Code,
     };
+    if place.link == Link::Blank && !flag && !is_telling(cursor, place.at) {
+        return None;
+    }
     let given = place.link == Link::Blank
         && (flag
-            || line && !cursor.is_any_case(label.end - 4, "pass") && is_at_quote(cursor, place.at)
+            || line && !cursor.is_any_case(label.end.saturating_sub(4), "pass") && is_at_quote(cursor, place.at)
             || is_given(cursor, label.start, hit.floor));
     let place = if given { Place { link: Link::Assign, tight: true, ..place } } else { place };
     let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
@@ -361,23 +366,20 @@ fn words_of_phrase(cursor: &Cursor<'_>, candidate: Candidate<'_>, value: Value) 
 /// What stands before a name on its line when a value follows without an operator: `setenv NAME value`,
 /// `login NAME password value`.
 fn is_given(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
-    const BEFORE: &[&str] = &[
-        "login ",
-        "username ",
-        "setx ",
-        "setenv ",
-        "config set ",
-        "ENV ",
-        "WITH ",
-        "ENCRYPTED ",
-        "USER ",
-        "ROLE ",
-        "create ",
-    ];
+    const BEFORE: &[&str] = &["setx", "setenv", "ENV", "WITH", "ENCRYPTED", "USER", "ROLE"];
+    const EARLIER: &[&str] = &["login ", "username ", "config ", "USER ", "ROLE "];
     let behind = cursor.slice(start - 48.min(start - floor), start);
-    let line = behind.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let login = BEFORE.iter().any(|before| memchr::memmem::find(line, before.as_bytes()).is_some());
-    login || line.trim_ascii().is_empty() && memchr::memmem::find(behind, b"login ").is_some()
+    let line = behind.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let within = if line.is_empty() { behind } else { line };
+    BEFORE.iter().any(|before| line.ends_with(before.as_bytes()))
+        || EARLIER.iter().any(|before| memchr::memmem::find(within, before.as_bytes()).is_some())
+}
+
+/// The word behind a label is no word of a sentence: it has a digit, a symbol or a capital inside.
+fn is_telling(cursor: &Cursor<'_>, at: usize) -> bool {
+    let end = cursor.run(at, 24, Class::of(" \t\r\n").not());
+    let word = cursor.slice(at, end);
+    word.iter().skip(1).any(|byte| !byte.is_ascii_lowercase() && !b".,;:!?)".contains(byte)) || is_at_quote(cursor, at)
 }
 
 fn is_at_quote(cursor: &Cursor<'_>, at: usize) -> bool {

@@ -2,6 +2,10 @@
 //!
 //! Owns the list: references to a secret, placeholders, masks, literals, types, paths, digests. Accepts nothing.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::random::Mix;
 
 /// Whole values, in lower case.
@@ -348,7 +352,7 @@ pub(super) fn always(value: &[u8], mix: &Mix) -> bool {
     mix.distinct <= 2
         || LITERALS.iter().any(|literal| trimmed == literal.as_bytes())
         || REFERENCES.iter().any(|reference| lower.starts_with(reference.as_bytes()))
-        || PLACEHOLDERS.iter().any(|part| contains(&lower, part.as_bytes()))
+        || has_placeholder(&lower)
         || is_variable(value)
         || is_wrapped(value)
         || is_constant(value)
@@ -388,6 +392,12 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
 /// Hex of a digest's length.
 pub(super) fn is_digest(value: &[u8]) -> bool {
     matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// All placeholders in one pass over a value.
+fn has_placeholder(lower: &[u8]) -> bool {
+    static PARTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PLACEHOLDERS).ok());
+    PARTS.as_ref().is_none_or(|parts| parts.is_match(lower))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
