@@ -28,6 +28,9 @@ pub(super) fn stored_hash(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `host:port:database:user:password`.
 pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    if cursor.is(hit.end, "*:*") {
+        return None;
+    }
     let field = Class::of("A-Za-z0-9_.*$-");
     let database = cursor.run(hit.end, 64, field);
     let user = cursor.run(database + 1, 64, field);

@@ -417,3 +417,137 @@ fn starts_line(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     ]
     .contains(&line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the checks find in a text, in order.
+    fn found(text: &str) -> Vec<String> {
+        let (cursor, lower) = (Cursor::new(text.as_bytes(), true), text.to_ascii_lowercase());
+        let mut spans: Vec<(usize, usize)> = Vec::new();
+        for coded in CODE {
+            for (start, anchor) in coded.anchors.iter().flat_map(|anchor| lower.match_indices(anchor)) {
+                let hit = Hit { start, end: start + anchor.len(), floor: 0 };
+                spans.extend((coded.check)(&cursor, hit).map(|found| (found.start, found.end)));
+            }
+        }
+        spans.sort_unstable();
+        spans.dedup();
+        spans.iter().map(|(start, end)| text[*start..*end].to_owned()).collect()
+    }
+
+    fn finds(template: &str, value: &str) {
+        let text = template.replace('@', value);
+        assert!(found(&text).iter().any(|found| found == value), "{text:?} gives {:?}", found(&text));
+    }
+
+    /// Letters and digits without a pattern, made here so that no such text stands in the source.
+    fn random(len: usize) -> String {
+        let mut state = 0x9e37_79b9_u32;
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b"8fK3aQ9cZ0eX7bW2mTd4R1J6v5Gp"[(state >> 16) as usize % 28] as char
+        };
+        (0..len).map(|_| draw()).collect()
+    }
+
+    #[test]
+    fn a_token_is_found_behind_every_operator() {
+        for template in [
+            "api_key = \"@\"",
+            "API_TOKEN=@",
+            "\"authToken\": \"@\"",
+            "'client_secret' => '@',",
+            "accessKey := `@`",
+            "let token: &str = \"@\";",
+            "var apiToken string = \"@\"",
+            "<apiToken>@</apiToken>",
+            "<add key=\"ApiKey\" value=\"@\" />",
+            "{\"name\": \"API_KEY\", \"value\": \"@\"}",
+            "- name: API_KEY\n  value: @",
+            "{\\\"api_key\\\": \\\"@\\\"}",
+            "api_token:\n  \"@\"",
+            "--api-key @",
+            "x-api-key: @",
+            "https://a.b/c?d=1&access_token=@&e=2",
+            "Authorization: Bearer @",
+            "the API key is @",
+            "os.environ.get(\"API_KEY\", \"@\")",
+            "variable \"api_token\" {\n  default = \"@\"\n}",
+        ] {
+            finds(template, &random(32));
+        }
+    }
+
+    #[test]
+    fn a_password_may_be_weak_where_it_is_given() {
+        for template in [
+            "password = \"@\"",
+            "DB_PASSWORD=@",
+            "dbPassword: '@'",
+            "Server=a;Uid=b;Pwd=@;",
+            "sshpass -p '@' ssh a",
+            "mysql -u a -p@ b",
+            "docker login -u a -p @ b",
+            "redis-cli -a @ ping",
+            "curl -u a:@ https://b",
+            "auth=('a', '@')",
+            "echo @ | sudo -S ls",
+            "CREATE USER a IDENTIFIED BY '@';",
+            "machine a login b password @",
+            "the password is @",
+            "*:*:*:user:@",
+            "net use x: \\\\a\\b @ /user:c",
+        ] {
+            finds(template, "Tr0ub4dor!");
+        }
+    }
+
+    #[test]
+    fn what_only_speaks_of_a_secret_is_left() {
+        for text in [
+            "max_tokens = 4096",
+            "let token = self.next_token();",
+            "password = get_password(\"db\")",
+            "password: String,",
+            "password=password",
+            "apiKey: \"test\"",
+            "api_key = os.environ[\"API_KEY\"]",
+            "API_KEY=${API_KEY}",
+            "if apiKey == \"\" {",
+            "primary_key = \"id\"",
+            "password is required",
+            "the token is invalid",
+            "password: [REDACTED]",
+            "password=*****",
+            "token: \"<YOUR_TOKEN>\"",
+            "password: {{ vault_password }}",
+            "secretName: my-tls-secret",
+            "token_url = \"https://a.b/oauth2/token\"",
+            "keyboard = \"qwerty-us-1\"",
+            "password_file: /run/secrets/db_password",
+            "\"passwordTooShort\": \"Must have 8 characters.\"",
+            "docker run -u 1000:1000 a",
+            "private_key: \"./keys/server1.pem\"",
+            "secrets: inherit",
+            "error: unexpected token '}'",
+            "pass\n",
+        ] {
+            assert_eq!(found(text), Vec::<String>::new(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_codes_and_a_seed_phrase_are_taken_whole() {
+        finds("Recovery codes:\n@\n", "8f3a-9c0e\n7b2d-4165\n1a2b-3c4d");
+        finds("mnemonic: \"@\"", &["harbor", "velvet", "copper", "garden"].map(|word| [word; 3].join(" ")).join(" "));
+    }
+
+    #[test]
+    fn repeating_a_label_makes_no_finding_and_no_panic() {
+        for unit in ["key=", "password: ", "token_", "pw=", "psk \"", "auth('a',", "curl -u ", "$6$", "cookie: a=b;"] {
+            assert_eq!(found(&unit.repeat(20)), Vec::<String>::new(), "{unit:?}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! Owns the way from the end of a name to the start of the value: closing quotes in any escaping, type annotations,
 //! operators of many languages, name/value pairs. It says how they are joined and judges nothing.
 
-use super::super::engine::{Class, Cursor, DIGIT};
+use super::super::engine::{Class, Cursor, DIGIT, WORD};
 use super::name::{Kind, Label};
 
 /// How a value is joined to its label.
@@ -86,6 +86,9 @@ pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Pl
         return blank(cursor, at, quoted, label.kind);
     }
     let (link, after) = operator(cursor, at, quoted, opened)?;
+    if link == Link::Assign && begins_pair(cursor, after) {
+        return None;
+    }
     let value = markup(cursor, cursor.run(after, COLUMN, BLANK));
     let place = Place { link, at: value, quoted, tight: at == closed && value == after };
     match link {
@@ -94,6 +97,12 @@ pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Pl
         Link::Below => Some(pair(cursor, place)),
         _ => Some(place),
     }
+}
+
+/// Another pair follows, not a value: its own label is judged when its turn comes.
+fn begins_pair(cursor: &Cursor<'_>, at: usize) -> bool {
+    let name = cursor.run(at, 24, WORD);
+    name > at && cursor.at(name) == Some(b'=') && cursor.at(name + 1).is_some_and(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The element behind the one that named the value: `<key>name</key><string>…`.
@@ -221,6 +230,9 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool, kind: Kind) -> Option<Pla
     if kind == Kind::Key && !quoted {
         return None;
     }
+    if matches!(cursor.at(at), Some(b'"' | b'\'' | b'`')) {
+        return Some(place);
+    }
     for verb in VERBS {
         if cursor.is_any_case(at, verb) {
             let after = markup(cursor, cursor.run(at + verb.len(), COLUMN, BLANK));
@@ -269,7 +281,7 @@ fn option(cursor: &Cursor<'_>, place: Place) -> Option<Place> {
 /// `Password for the database: …`, `token (production) is …`: a few words more before the operator.
 fn heading(cursor: &Cursor<'_>, place: Place) -> Place {
     let mut at = place.at;
-    while at - place.at < COLUMN {
+    while at - place.at < 32 {
         let end = cursor.run(at, COLUMN, Class::of("A-Za-z0-9_@.()/-"));
         match cursor.at(end) {
             Some(b':' | b'=') if end > at && !matches!(cursor.at(end + 1), Some(b'/' | b':' | b'=')) => {
@@ -288,6 +300,9 @@ fn heading(cursor: &Cursor<'_>, place: Place) -> Place {
 
 /// Skips a type between the name and the value: `token: &str = "…"`, `token string = "…"`.
 fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
+    if cursor.at(place.at).is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b'0'..=b'9' | b'$' | b'\n')) {
+        return place;
+    }
     const TYPES: &[&str] = &[
         "str",
         "text",

@@ -272,10 +272,7 @@ fn next_pair(cursor: &Cursor<'_>, at: usize) -> bool {
 }
 
 fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option<Value> {
-    // Another pair, not a value: its own label is judged when its turn comes.
-    let name = cursor.run(start, 24, Class::of("A-Za-z_"));
-    let paired = name > start && cursor.at(name) == Some(b'=');
-    if paired && cursor.at(name + 1).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+    if cursor.at(start) == Some(b'\\') {
         return None;
     }
     let mut at = start;
