@@ -167,6 +167,12 @@ pub(super) const CODE: &[Coded] = &[
         anchors: &["sig=", "signature=", "response="],
         check: lines::signature,
     },
+    Coded {
+        id: "login-token",
+        title: "Token given to a login command",
+        anchors: &["vault login "],
+        check: flags::login_token,
+    },
     Coded { id: "query-code", title: "Code or key in an address", anchors: &["code=", "appid="], check: lines::query },
     Coded {
         id: "recovery-codes",

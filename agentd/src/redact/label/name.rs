@@ -309,7 +309,8 @@ mod tests {
     fn kind(text: &str, anchor: &str, word: &Word) -> Option<(Kind, String)> {
         let start = text.to_lowercase().find(anchor).unwrap();
         let hit = Hit { start, end: start + anchor.len(), floor: 0 };
-        read(&Cursor::new(text.as_bytes(), true), hit, word)
+        let followed = format!("{text} = ");
+        read(&Cursor::new(followed.as_bytes(), true), hit, word)
             .map(|label| (label.kind, text[label.start..label.end].to_owned()))
     }
 

@@ -249,7 +249,7 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
                     && quote.text.is_empty()
                     && cursor.at(at + 1).is_some_and(|byte| byte != b'\n') =>
             {
-                at += 2
+                at += 2;
             }
             Some(_) => at += 1,
         }
