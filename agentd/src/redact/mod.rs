@@ -15,12 +15,14 @@
 
 mod encoded;
 mod engine;
+mod json;
 pub mod kinds;
 mod known;
 mod label;
 mod marker;
 mod near;
 mod pattern;
+mod personal;
 mod rules;
 mod scan;
 mod shape;
@@ -28,6 +30,7 @@ mod stream;
 mod structure;
 mod table;
 mod text;
+mod userrules;
 mod vault;
 mod view;
 mod wrapped;
@@ -144,16 +147,22 @@ impl Redactor {
         if found.is_empty() {
             return (Redacted::made(text), 0);
         }
-        let mut out = String::with_capacity(text.len());
-        let mut done = 0;
-        for Finding { start, end, .. } in &found {
-            out.push_str(text.get(done..*start).unwrap_or_default());
-            out.push_str(&marker(text.get(*start..*end).unwrap_or_default()));
-            done = *end;
-        }
-        out.push_str(text.get(done..).unwrap_or_default());
+        let out = spliced(text, &found, &mut marker);
         (Redacted::made(&out), u32::try_from(found.len()).unwrap_or(u32::MAX))
     }
+}
+
+/// A text with what was found in it replaced.
+fn spliced<'m>(text: &str, found: &[Finding], marker: &mut impl FnMut(&str) -> Cow<'m, str>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for Finding { start, end, .. } in found {
+        out.push_str(text.get(done..*start).unwrap_or_default());
+        out.push_str(&marker(text.get(*start..*end).unwrap_or_default()));
+        done = *end;
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    out
 }
 
 /// Every anchor of the table, in lower case: what a bare automaton is built from that the engine is compared with.

@@ -23,8 +23,18 @@ pub(super) struct View<'a> {
 
 struct Stripped {
     bytes: Vec<u8>,
-    /// Offset in the text of each byte.
-    from: Vec<usize>,
+    /// Where bytes stopped following each other, in order.
+    pieces: Vec<Piece>,
+}
+
+/// Bytes of the view that follow each other in the text as well.
+struct Piece {
+    /// Where it begins in the view.
+    view: usize,
+    /// Where it begins in the text.
+    text: usize,
+    /// Bytes of the text that its first byte stands for: more than one for the blank of a gap, which is then alone.
+    wide: usize,
 }
 
 /// What stands at a place of a text.
@@ -54,70 +64,104 @@ impl<'a> View<'a> {
     pub(super) fn raw(&self, at: usize) -> usize {
         match &self.stripped {
             None => at,
-            Some(stripped) => stripped.from.get(at).copied().unwrap_or_else(|| self.raw_end(at)),
+            Some(stripped) if at < stripped.bytes.len() => {
+                stripped.piece(at).map_or(0, |piece| piece.text + at - piece.view)
+            }
+            Some(_) => self.raw_end(at),
         }
     }
 
     /// Where a range of the view that ends before `at` ends in the text.
     pub(super) fn raw_end(&self, at: usize) -> usize {
         let Some(stripped) = &self.stripped else { return at };
-        let Some(start) = at.min(stripped.from.len()).checked_sub(1).and_then(|at| stripped.from.get(at)) else {
-            return 0;
-        };
-        match sequence(self.text, *start, true) {
-            Sequence::Gap(length) => start + length,
-            _ => start + 1,
-        }
+        let Some(last) = at.min(stripped.bytes.len()).checked_sub(1) else { return 0 };
+        stripped.piece(last).map_or(0, |piece| piece.text + last - piece.view + piece.wide)
     }
 
     /// How many bytes of the view stand before a place of the text.
     pub(super) fn at_or_before(&self, raw: usize) -> usize {
-        match &self.stripped {
-            None => raw,
-            Some(stripped) => stripped.from.partition_point(|from| *from < raw),
-        }
+        let Some(stripped) = &self.stripped else { return raw };
+        let index = stripped.pieces.partition_point(|piece| piece.text < raw);
+        let end = stripped.pieces.get(index).map_or(stripped.bytes.len(), |next| next.view);
+        let Some(piece) = index.checked_sub(1).and_then(|index| stripped.pieces.get(index)) else { return 0 };
+        end.min(piece.view + raw - piece.text)
     }
 }
 
 impl Stripped {
     fn of(text: &[u8], first: usize, last: bool) -> Self {
-        let mut stripped = Self { bytes: Vec::with_capacity(text.len()), from: Vec::with_capacity(text.len()) };
-        stripped.bytes.extend_from_slice(text.get(..first).unwrap_or_default());
-        stripped.from.extend(0..first);
+        let mut stripped = Self { bytes: Vec::with_capacity(text.len()), pieces: Vec::new() };
+        stripped.show(text, 0, first);
         let mut at = first;
-        while let Some(byte) = text.get(at) {
-            let (shown, length) = match sequence(text, at, last) {
-                Sequence::Hidden(length) => (None, length),
-                Sequence::Gap(length) => (Some(b' '), length),
+        while at < text.len() {
+            match sequence(text, at, last) {
+                Sequence::Hidden(length) => at += length,
+                Sequence::Gap(length) => {
+                    stripped.pieces.push(Piece { view: stripped.bytes.len(), text: at, wide: length });
+                    stripped.bytes.push(b' ');
+                    at += length;
+                }
                 Sequence::Cut => break,
-                Sequence::Visible => (Some(*byte), 1),
-            };
-            if let Some(shown) = shown {
-                stripped.bytes.push(shown);
-                stripped.from.push(at);
+                Sequence::Visible => {
+                    let end = next_hiding(text, at + 1).unwrap_or(text.len());
+                    stripped.show(text, at, end);
+                    at = end;
+                }
             }
-            at += length;
         }
         stripped
     }
+
+    fn show(&mut self, text: &[u8], from: usize, to: usize) {
+        let follows =
+            self.pieces.last().is_some_and(|last| last.wide == 1 && last.text + self.bytes.len() - last.view == from);
+        if !follows && from < to {
+            self.pieces.push(Piece { view: self.bytes.len(), text: from, wide: 1 });
+        }
+        self.bytes.extend_from_slice(text.get(from..to).unwrap_or_default());
+    }
+
+    /// The piece that holds a byte of the view.
+    fn piece(&self, at: usize) -> Option<&Piece> {
+        self.pieces.get(self.pieces.partition_point(|piece| piece.view <= at).checked_sub(1)?)
+    }
+}
+
+/// True for what an escape or an invisible character begins with.
+fn may_hide(byte: u8) -> bool {
+    matches!(byte, ESCAPE | 0xe2 | 0xc2 | 0xef | 0xe1)
 }
 
 /// The first byte that a view leaves out. Clean text passes at memory speed.
 fn first_hidden(text: &[u8]) -> Option<usize> {
-    if is_plain(text) {
-        return None;
+    let mut at = 0;
+    while let Some(next) = next_hiding(text, at) {
+        if !matches!(sequence(text, next, false), Sequence::Visible) {
+            return Some(next);
+        }
+        at = next + 1;
     }
-    let hidden = |at: &usize| !matches!(sequence(text, *at, false), Sequence::Visible);
-    let common = memchr::memchr3_iter(ESCAPE, 0xe2, 0xc2, text).find(hidden);
-    let rare = memchr::memchr2_iter(0xef, 0xe1, text).find(hidden);
-    [common, rare].into_iter().flatten().min()
+    None
+}
+
+/// The next byte that may begin something hidden. Blocks of plain text are skipped whole.
+fn next_hiding(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let mut at = from;
+    for block in rest.chunks(128) {
+        if !is_plain(block)
+            && let Some(hiding) = block.iter().position(|byte| may_hide(*byte))
+        {
+            return Some(at + hiding);
+        }
+        at += block.len();
+    }
+    None
 }
 
 /// True for ASCII without escapes; a loop without branches that the compiler turns into vector code.
-fn is_plain(text: &[u8]) -> bool {
-    let odd = |block: &[u8]| block.iter().fold(0, |odd, byte| odd | (byte & 0x80) | u8::from(*byte == ESCAPE)) != 0;
-    let (blocks, rest) = text.as_chunks::<128>();
-    !blocks.iter().any(|block| odd(block)) && !odd(rest)
+fn is_plain(block: &[u8]) -> bool {
+    block.iter().fold(0, |odd, byte| odd | (byte & 0x80) | u8::from(*byte == ESCAPE)) == 0
 }
 
 fn sequence(text: &[u8], at: usize, last: bool) -> Sequence {

@@ -100,6 +100,10 @@ impl<'r> Draw<'r> {
             }
             "uuid" => ["x8", "x4", "x4", "x4", "x12"].map(|part| self.run(part)).join("-"),
             "jwt" => self.jwt(),
+            "key32" => self.key(32),
+            "key64" => self.key(64),
+            // The first part of a bot's token is its account's number.
+            "snowflake" => base64_url(format!("{}{}", self.rng.below(9) + 1, self.run("d17")).as_bytes()),
             run => self.run(run),
         }
     }
@@ -123,7 +127,7 @@ impl<'r> Draw<'r> {
 
     /// Also with any symbol, or weak, as quotes allow.
     fn quoted_password(&mut self) -> String {
-        match self.rng.below(5) {
+        match self.rng.below(7) {
             0 => format!("{}{}{}", self.run("w6"), self.rng.run("#$%&()*@^~{}[]:;<>?,!", 3), self.run("w5")),
             1 => format!("{}@{}#", capital(self.word()), self.run("d3")),
             2 => format!("{}{}", self.word(), self.word()),
@@ -132,11 +136,14 @@ impl<'r> Draw<'r> {
     }
 
     fn token(&mut self) -> String {
-        let form = self.rng.pick(&["x32", "x40", "x64", "w24-48", "s32-48", "w32", "w40", "b42="]).unwrap_or_default();
-        match form.strip_suffix('=') {
-            Some(run) => self.run(run) + "==",
-            None => self.run(form),
-        }
+        let form = self.rng.pick(&["x32", "x40", "x64", "w24-48", "s32-48", "w32", "w40", "key32"]).unwrap_or_default();
+        self.secret(form)
+    }
+
+    /// So many random bytes in base64.
+    fn key(&mut self, len: usize) -> String {
+        let bytes: Vec<u8> = (0..len).map(|_| u8::try_from(self.rng.below(256)).unwrap_or_default()).collect();
+        base64(&bytes)
     }
 
     fn jwt(&mut self) -> String {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a step of a test that fails should panic where it stands")]
 
+mod canaries;
 mod config;
 mod conversations;
 mod desk;

@@ -21,6 +21,10 @@ const LANES: usize = 4;
 /// Bytes judged at once: what a finding makes superfluous of the automata's work is at most this.
 const BLOCK: usize = 16 * 1024;
 
+/// Bytes of an anchor that the automaton looks for; the judge compares the rest. Longer ones would only make it too
+/// large for the processor's cache.
+const HEAD_MAX: usize = 6;
+
 /// An anchor's end and the state there.
 type Match = (usize, StateID);
 
@@ -45,9 +49,11 @@ pub(in crate::redact) struct Anchors {
     longest: usize,
 }
 
+/// The anchors that begin alike.
 struct Judges {
-    text: String,
-    of: Vec<(u16, Judge)>,
+    /// Bytes that the automaton looks for.
+    head: usize,
+    of: Vec<Anchor>,
 }
 
 /// Where a pass stands.
@@ -67,23 +73,25 @@ impl Anchors {
     /// # Errors
     /// The table has more anchors than an automaton can hold.
     pub(in crate::redact) fn new(anchors: Vec<Anchor>) -> Result<Self, aho_corasick::BuildError> {
-        let mut by_text: BTreeMap<String, Vec<(u16, Judge)>> = BTreeMap::new();
-        for Anchor { text, kind, judge } in anchors {
-            by_text.entry(text.to_ascii_lowercase()).or_default().push((kind, judge));
+        let mut by_head: BTreeMap<String, Vec<Anchor>> = BTreeMap::new();
+        for mut anchor in anchors {
+            anchor.text.make_ascii_lowercase();
+            let head: String = anchor.text.chars().take(HEAD_MAX).collect();
+            by_head.entry(head).or_default().push(anchor);
         }
         let dfa = DFA::builder()
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(true)
             .prefilter(false)
-            .build(by_text.keys())?;
-        let longest = by_text.keys().map(String::len).max().unwrap_or_default();
-        let judges = by_text.into_iter().map(|(text, of)| Judges { text, of }).collect();
+            .build(by_head.keys())?;
+        let longest = by_head.keys().map(String::len).max().unwrap_or_default();
+        let judges = by_head.into_iter().map(|(head, of)| Judges { head: head.len(), of }).collect();
         Ok(Self { dfa, judges, longest })
     }
 
     /// The anchors, for a comparison with a bare automaton over them.
     pub(in crate::redact) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.judges.iter().map(|judges| judges.text.as_str())
+        self.judges.iter().flat_map(|judges| &judges.of).map(|anchor| anchor.text.as_str())
     }
 
     /// Judges every anchor from `progress` on and returns the byte up to which all is decided: no text to come can
@@ -187,18 +195,20 @@ impl Anchors {
         for index in 0..self.dfa.match_len(state) {
             let pattern = self.dfa.match_pattern(state, index);
             let Some(judges) = self.judges.get(pattern.as_usize()) else { continue };
-            let start = end - judges.text.len();
+            let start = end - judges.head;
             if start < progress.from {
                 continue;
             }
-            let hit = Hit { start, end, floor: progress.floor };
-            for (kind, judge) in &judges.of {
-                let found = judge(cursor, hit);
+            for anchor in &judges.of {
+                let rest = anchor.text.get(judges.head..).unwrap_or_default();
+                let whole = cursor.is_any_case(end, rest);
+                let hit = Hit { start, end: end + rest.len(), floor: progress.floor };
+                let found = if whole { (anchor.judge)(cursor, hit) } else { None };
                 if cursor.take_starved() {
                     return Verdict::Wait(hit);
                 }
                 if let Some(found) = found.filter(|found| found.start >= progress.floor && found.end > found.start) {
-                    return Verdict::Found(*kind, found);
+                    return Verdict::Found(anchor.kind, found);
                 }
             }
         }

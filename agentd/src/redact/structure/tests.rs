@@ -46,5 +46,6 @@ pub(in crate::redact) fn stays(text: &str) {
 }
 
 mod armour;
+mod hidden;
 mod jwt;
 mod url;
