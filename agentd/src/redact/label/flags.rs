@@ -42,6 +42,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "7z ", option: "-p", glued: true, pair: false },
     Command { name: "unzip ", option: "-P", glued: false, pair: false },
     Command { name: "zip ", option: "-P", glued: false, pair: false },
+    Command { name: "xfreerdp", option: "/p:", glued: true, pair: false },
     Command { name: "curl", option: "-u", glued: false, pair: true },
     Command { name: "curl", option: "-u", glued: true, pair: true },
     Command { name: "curl", option: "--user", glued: false, pair: true },
@@ -62,6 +63,7 @@ pub(super) const NAMES: &[&str] = &[
     "ldapadd",
     "ldapmodify",
     "ldappasswd",
+    "xfreerdp",
     "sqlcmd",
     "smbclient",
     "ipmitool",
@@ -77,16 +79,21 @@ pub(super) const NAMES: &[&str] = &[
 /// A password in an option of one of the commands.
 pub(super) fn command(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     // The ordinary case: a word that only begins like the command.
-    let rest = cursor.run(hit.end, 24, Class::of("A-Za-z0-9_./-"));
+    let end = if cursor.before(hit.end) == Some(b' ') { hit.end - 1 } else { hit.end };
+    let rest = cursor.run(end, 24, Class::of("A-Za-z0-9_./-"));
     if !matches!(cursor.at(rest), Some(b' ' | b'"' | b'\'' | b',')) {
         return None;
     }
+    let name = cursor.slice(hit.start, hit.end);
+    let again = name.first().copied();
     let mut at = rest;
     while at - rest < COMMAND {
         match cursor.at(at)? {
+            // The same command once more judges its own options.
+            byte if Some(byte) == again && cursor.slice(at, at + name.len()) == name => return None,
             b'\n' if cursor.before(at) != Some(b'\\') => return None,
             b';' | b'|' => return None,
-            b' ' | b'\t' | b'"' | b'\'' if cursor.at(at + 1) == Some(b'-') => {
+            b' ' | b'\t' | b'"' | b'\'' if matches!(cursor.at(at + 1), Some(b'-' | b'/')) => {
                 if let Some(found) = option(cursor, hit, at + 1) {
                     return Some(found);
                 }
@@ -99,9 +106,9 @@ pub(super) fn command(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn option(cursor: &Cursor<'_>, hit: Hit, at: usize) -> Option<Found> {
-    COMMANDS.iter().filter(|command| cursor.is_any_case(hit.start, command.name)).find_map(|command| {
+    COMMANDS.iter().find_map(|command| {
         let end = at + command.option.len();
-        if !cursor.is(at, command.option) {
+        if !cursor.is(at, command.option) || !cursor.is_any_case(hit.start, command.name) {
             return None;
         }
         // In a list of arguments quotes, a comma and quotes stand where a line has a blank.
@@ -133,7 +140,7 @@ fn argument(cursor: &Cursor<'_>, at: usize) -> Option<Found> {
 }
 
 fn after_colon(cursor: &Cursor<'_>, found: Found) -> Option<Found> {
-    let colon = cursor.run(found.start, found.end - found.start, Class::of("A-Za-z0-9_.@%+\\-"));
+    let colon = cursor.run(found.start, found.end - found.start, Class::of("A-Za-z0-9_.@+\\-"));
     let separated = matches!(cursor.at(colon), Some(b':' | b'%')) && colon < found.end;
     let numbers = cursor.slice(found.start, found.end).iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
     (separated && !numbers).then_some(())?;
@@ -222,13 +229,18 @@ pub(super) fn echo(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         return None;
     }
     let reads = (pipe..pipe + 120)
-        .take_while(|at| cursor.at(*at).is_some_and(|byte| byte != b'\n'))
+        .take_while(|at| cursor.at(*at).is_some_and(|byte| byte != b'\n' && (byte != b'|' || *at == pipe)))
         .any(|at| READERS.iter().any(|reader| cursor.is(at, reader)));
     reads.then_some(())?;
     match cursor.slice(found.start, found.end).iter().position(|byte| *byte == b':') {
         Some(colon) => accept(cursor, Found { start: found.start + colon + 1, ..found }, Kind::Password),
         None => accept(cursor, found, Kind::Password),
     }
+}
+
+/// `vault login TOKEN`.
+pub(super) fn login_token(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    accept(cursor, argument(cursor, hit.end)?, Kind::Token)
 }
 
 /// `pass:VALUE`, as the tool for certificates takes it.
@@ -248,12 +260,13 @@ pub(super) fn identified(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     }
     let at = cursor.run(at + 4, 8, BLANK);
     let at = if cursor.is_any_case(at, "password ") { at + 9 } else { at };
-    matches!(cursor.at(at)?, b'\'' | b'"').then_some(())?;
+    let upper = cursor.is(hit.start, "I");
+    (cursor.at(at)? == b'\'' || upper && cursor.at(at)? == b'"').then_some(())?;
     accept(cursor, argument(cursor, at)?, Kind::Password)
 }
 
 /// `auth=("name", "value")` and calls such as `login("name", "value")`: the second of two texts.
-pub(super) fn second_text(cursor: &Cursor<'_>, from: usize) -> Option<Found> {
+pub(super) fn second_text(cursor: &Cursor<'_>, from: usize, basic: bool) -> Option<Found> {
     let word = cursor.run(from, 24, Class::of("A-Za-z_"));
     let open = cursor.run(word, 3, Class::of(" =:"));
     if !matches!(cursor.at(open), Some(b'(' | b'[')) {
@@ -271,6 +284,7 @@ pub(super) fn second_text(cursor: &Cursor<'_>, from: usize) -> Option<Found> {
     let after = cursor.run(found.end + 1, 16, Class::of(" \n\t,"));
     matches!(cursor.at(after), Some(b')' | b']') | None).then_some(())?;
     let value = cursor.slice(found.start, found.end);
-    let odd = value.iter().any(|byte| !byte.is_ascii_alphabetic());
+    let odd = basic && (word == from || cursor.is_any_case(from - 9.min(from), "basicauth"))
+        || value.iter().any(|byte| !byte.is_ascii_alphabetic());
     odd.then(|| accept(cursor, found, Kind::Password)).flatten()
 }

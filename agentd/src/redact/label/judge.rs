@@ -28,17 +28,18 @@ impl Candidate<'_> {
             return false;
         }
         let mix = Mix::of(self.value);
-        if !(self.could_be(&mix)) || refuse::always(self.value, &mix) || self.repeats_its_name() {
+        if !self.could_be(&mix) {
             return false;
         }
-        match self.kind {
+        let like = match self.kind {
             Kind::Password => self.is_password(&mix),
             Kind::Pin => mix.digits == mix.len && (4..=10).contains(&mix.len) && mix.distinct > 1,
             Kind::Secret => self.is_weak_token(&mix) || self.is_token(&mix),
             Kind::Token => self.is_token(&mix),
             Kind::Key => self.is_key(&mix),
             Kind::Auth => (self.schemed || mix.len >= 20) && self.is_token(&mix),
-        }
+        };
+        like && !self.repeats_its_name() && !refuse::always(self.value, &mix)
     }
 
     /// The cheap half of the judgement: what most values of ordinary source fail.
@@ -71,6 +72,7 @@ impl Candidate<'_> {
             return false;
         }
         match self.link {
+            Link::Prose if self.quoted && mix.digits + mix.symbols + mix.upper == 0 => return mix.len >= 8,
             Link::Prose | Link::Below if mix.letters() == 0 => {
                 return mix.digits == mix.len && mix.len >= 6 && self.name.len() > 4;
             }
@@ -96,10 +98,12 @@ impl Candidate<'_> {
             "password", "user", "token", "secret", "login", "auth", "new", "has", "can", "will", "should", "input",
             "field", "from", "key", "form", "set", "use", "used", "reset",
         ];
+        if mix.blanks + mix.symbols < 3 || mix.upper > 0 {
+            return false;
+        }
         let words = || self.value.split(|byte| matches!(byte, b' ' | b'-' | b'_' | b'.'));
         let small = words().filter(|word| word.len() >= 3 && word.iter().all(u8::is_ascii_lowercase)).count();
-        mix.upper == 0
-            && (4..=10).contains(&small)
+        (4..=10).contains(&small)
             && words().filter(|word| !word.is_empty()).count() <= small + 1
             && mix.symbols + mix.blanks < small + 1
             && !words().any(|word| SENTENCE.iter().any(|common| common.as_bytes() == word))
@@ -124,6 +128,9 @@ impl Candidate<'_> {
         if mix.digits == 0 && hard == 0 {
             if refuse::is_identifier(self.value, mix) && mix.symbols > 0 {
                 return self.is_worded(mix);
+            }
+            if mix.symbols > 0 {
+                return mix.oddness() >= 35 && mix.len >= 8;
             }
             let titled = mix.upper > 0 && mix.oddness() < 20;
             return mix.symbols == 0
@@ -156,15 +163,13 @@ impl Candidate<'_> {
     /// For places where words are the rule.
     fn is_odd_word(&self, mix: &Mix) -> bool {
         let hard = hard_symbols(self.value.strip_suffix(b"!").unwrap_or(self.value));
-        mix.len >= 4
+        let mixed = mix.digits > 0 && mix.letters() > 0 && mix.digits + mix.letters() >= 4;
+        let odd = mixed && (hard > 0 || mix.digits > 1 || mix.oddness() >= 35)
+            || hard > 0 && mix.letters() > 3 && mix.oddness() >= 15;
+        odd && mix.len >= 4
             && !is_expression(self.value)
             && !refuse::is_identifier(self.value, mix)
-            && !(refers(self.value) && !self.quoted)
-            && ((mix.digits > 0
-                && mix.letters() > 0
-                && mix.digits + mix.letters() >= 4
-                && (hard > 0 || mix.digits > 1 || mix.oddness() >= 35))
-                || (hard > 0 && mix.letters() > 3 && mix.oddness() >= 15))
+            && (self.quoted || !refers(self.value))
     }
 
     fn is_weak_token(&self, mix: &Mix) -> bool {
@@ -247,8 +252,8 @@ fn is_expression(value: &[u8]) -> bool {
     let wordy = Mix::of(name).oddness() < 45;
     (matches!(rest.first(), Some(b'(' | b'[' | b'<')) && wordy)
         || (rest.first() == Some(&b'{') && wordy && name.len() != 1)
-        || memchr::memmem::find(value, b"::").is_some()
-        || memchr::memmem::find(value, b"->").is_some()
+        || value.windows(2).any(|pair| pair == b"::")
+        || value.windows(2).any(|pair| pair == b"->")
         || (rest.is_empty() && wordy && dotted(name))
         || (rest.first() == Some(&b'=') && wordy && !name.is_empty() && (dotted(name) || Mix::of(rest).oddness() < 30))
         || (matches!(name.first(), Some(b'*' | b'&')) && rest.is_empty() && Mix::of(name).digits == 0)

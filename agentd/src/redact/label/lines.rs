@@ -9,11 +9,16 @@ const BLANK: Class = Class::of(" \t");
 const LINE: Class = Class::of("\r\n");
 /// What crypt and its kin write.
 const CRYPT: Class = Class::of("A-Za-z0-9./$=,+-");
-const BASE64: Class = Class::of("A-Za-z0-9+/=_%-");
+const BASE64: Class = Class::of("A-Za-z0-9+/_%-");
+/// The same with what pads it.
+const PADDED: Class = Class::of("A-Za-z0-9+/=_%-");
 
 /// `$6$salt$hash`, `{SSHA}…`, `$apr1$…`: a stored password.
 pub(super) fn stored_hash(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if cursor.before(hit.start).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    if cursor.at(hit.end) == Some(b'$') {
         return None;
     }
     let end = cursor.run(hit.end, 400, CRYPT);
@@ -23,21 +28,26 @@ pub(super) fn stored_hash(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `host:port:database:user:password`.
 pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    if cursor.is(hit.end, "*:*") {
+        return None;
+    }
     let field = Class::of("A-Za-z0-9_.*$-");
     let database = cursor.run(hit.end, 64, field);
     let user = cursor.run(database + 1, 64, field);
-    if cursor.at(database) != Some(b':') || cursor.at(user) != Some(b':') {
+    let named = cursor.at(database + 1).is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if cursor.at(database) != Some(b':') || cursor.at(user) != Some(b':') || !named {
         return None;
     }
     let start = user + 1;
     let end = cursor.run(start, 200, Class::of(" \t\r\n\"'`").not());
     let value = cursor.slice(start, end);
     let whole = matches!(cursor.at(end), None | Some(b'\n' | b'\r' | b'"' | b'\'' | b'`' | b' '));
-    (whole && value.len() >= 4 && !value.starts_with(b"[REDACTED") && !value.starts_with(b"$")).then_some(Found {
-        start,
-        end,
-        then: Then::Stop,
-    })
+    (whole
+        && value.len() >= 4
+        && !value.starts_with(b"[REDACTED")
+        && !value.starts_with(b"$")
+        && !value.starts_with(b"*"))
+    .then_some(Found { start, end, then: Then::Stop })
 }
 
 /// Values of a cookie header, from the first that looks like a session to the last.
@@ -84,12 +94,15 @@ pub(super) fn signature(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let start = cursor.run(hit.end, 2, Class::of("\"'"));
     let end = cursor.run(start, 512, BASE64);
     let value = cursor.slice(start, end);
-    (value.len() >= 27 && Mix::of(value).is_random()).then_some(Found { start, end, then: Then::Run(BASE64) })
+    (value.len() >= 27 && Mix::of(value).is_random()).then_some(Found { start, end, then: Then::Run(PADDED) })
 }
 
 /// The codes behind "recovery codes": from the first to the last.
 pub(super) fn recovery_codes(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let head = cursor.run(hit.end, 80, Class::of("\r\n:=[").not());
+    let head = cursor.run(hit.end, 48, Class::of("\r\n:=[").not());
+    if !matches!(cursor.at(head), Some(b'\r' | b'\n' | b':' | b'=' | b'[')) {
+        return None;
+    }
     let mut at = head;
     let (mut first, mut last) = (None, head);
     while at - head < 600 {
@@ -108,7 +121,8 @@ pub(super) fn recovery_codes(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 fn is_code(word: &[u8]) -> bool {
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-    (6..=40).contains(&word.len())
+    let numbers = digits == word.len() && digits >= 4;
+    (numbers || (6..=40).contains(&word.len()))
         && digits > 1
         && word.iter().filter(|byte| **byte == b'-').count() < 6
         && !word.starts_with(b"-")
@@ -138,4 +152,26 @@ pub(super) fn seed_words(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         end,
         then: Then::Stop,
     })
+}
+
+/// `&code=…`: what an address hands over under a name that says too little elsewhere.
+pub(super) fn query(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    matches!(cursor.before(hit.start)?, b'?' | b'&').then_some(())?;
+    let end = cursor.run(hit.end, 512, BASE64);
+    let value = cursor.slice(hit.end, end);
+    (value.len() >= 20 && Mix::of(value).is_random()).then_some(Found { start: hit.end, end, then: Then::Run(PADDED) })
+}
+
+/// `credentials: name/password`.
+pub(super) fn pair(cursor: &Cursor<'_>, from: usize) -> Option<Found> {
+    let word = cursor.run(from, 10, Class::of("a-z"));
+    let at =
+        ["are: ", "are ", "is "].iter().find(|verb| cursor.is(word + 1, verb)).map_or(word, |verb| word + verb.len());
+    let start = cursor.run(at, 3, Class::of(": "));
+    let name = cursor.run(start, 40, Class::of("A-Za-z0-9_.@-"));
+    if start == at && at == word || name - start < 2 || !matches!(cursor.at(name), Some(b':' | b'/')) {
+        return None;
+    }
+    let end = cursor.run(name + 1, 128, Class::of(" \t\r\n\"'`<>").not());
+    Some(Found { start: name + 1, end, then: Then::Stop })
 }

@@ -4,7 +4,7 @@
 //! `user:$6$…`. A check goes name, operator, value, judgement, and leaves at the first that does not fit: ordinary
 //! source has such a word every few lines.
 //!
-//! - [`name`]: the identifier around the word and what it stands for.
+//! - [`words`]: the words; [`name`]: the identifier around one and what it stands for.
 //! - [`operator`]: what joins it to the value.
 //! - [`value`]: where the value begins and ends.
 //! - [`flags`], [`lines`]: commands, calls and lines that need no label.
@@ -20,12 +20,14 @@ mod operator;
 mod random;
 mod refuse;
 mod value;
+mod words;
 
 use super::engine::{Class, Coded, Cursor, Found, Hit, TOKEN, Then};
 use judge::Candidate;
-use name::{Glue, Kind, Word};
+use name::{Kind, Word};
 use operator::{Link, Place};
-use value::Bounds;
+use value::{Bounds, Value};
+use words::{AUTH, CREDENTIAL, FOREIGN, KEY, OTHER, PASS, PIN, PW, PWD, SALT, SECRET, TOKENS};
 
 pub(super) use random::Mix;
 
@@ -66,7 +68,21 @@ pub(super) const CODE: &[Coded] = &[
     Coded {
         id: "label-other",
         title: "Secret behind a rarer name",
-        anchors: &["hmac", "jwt", "webhook", "sessid", "session", "_pat", "-pat", "connectionstring", "connstr"],
+        anchors: &[
+            "hmac",
+            "jwt",
+            "webhook",
+            "sessid",
+            "session",
+            "_pat",
+            "-pat",
+            "2fa seed",
+            "totp seed",
+            "otp seed",
+            "mfa seed",
+            "connectionstring",
+            "connstr",
+        ],
         check: other,
     },
     Coded { id: "label-salt", title: "Salt or nonce behind its name", anchors: &["salt", "nonce"], check: salt },
@@ -128,7 +144,10 @@ pub(super) const CODE: &[Coded] = &[
             "$7$",
             "$apr1$",
             "$argon2",
-            "{ssha",
+            "{ssha}",
+            "{ssha256}",
+            "{ssha512}",
+            "{smd5}",
             "{sha}",
             "pbkdf2_sha",
             "$pbkdf2-",
@@ -145,9 +164,16 @@ pub(super) const CODE: &[Coded] = &[
     Coded {
         id: "request-signature",
         title: "Signature of an address or a request",
-        anchors: &["sig=", "signature="],
+        anchors: &["sig=", "signature=", "response="],
         check: lines::signature,
     },
+    Coded {
+        id: "login-token",
+        title: "Token given to a login command",
+        anchors: &["vault login "],
+        check: flags::login_token,
+    },
+    Coded { id: "query-code", title: "Code or key in an address", anchors: &["code=", "appid="], check: lines::query },
     Coded {
         id: "recovery-codes",
         title: "Recovery codes",
@@ -178,208 +204,13 @@ pub(super) const CODE: &[Coded] = &[
     },
 ];
 
-const PASS: Word = Word {
-    kind: Kind::Password,
-    endings: &["", "word", "wd", "phrase", "wort", "wrd", "code", "words", "e"],
-    glued: Glue::AllBut(&[
-        "by", "com", "tres", "sur", "over", "en", "under", "im", "multi", "single", "two", "one", "first", "second",
-        "last",
-    ]),
-    refused: &[
-        "first",
-        "second",
-        "third",
-        "last",
-        "render",
-        "single",
-        "multi",
-        "two",
-        "one",
-        "next",
-        "each",
-        "shader",
-        "boarding",
-        "low",
-        "high",
-        "band",
-        "reset",
-        "test",
-        "tests",
-        "final",
-        "optimization",
-        "forgot",
-        "forgotten",
-        "change",
-        "show",
-        "hide",
-    ],
-};
-const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&[]), refused: &["old"] };
-const PW: Word = Word {
-    kind: Kind::Password,
-    endings: &["="],
-    glued: Glue::Only(&["db", "user", "my", "root", "admin", "sql", "ftp", "mail", "smtp", "login"]),
-    refused: &[],
-};
-const FOREIGN: Word = Word { kind: Kind::Password, endings: &["", "a", "e"], glued: Glue::AllBut(&[]), refused: &[] };
-const SECRET: Word = Word {
-    kind: Kind::Secret,
-    endings: &["", "s"],
-    glued: Glue::AllBut(&[]),
-    refused: &["image", "pull", "tls", "kubernetes"],
-};
-const TOKENS: Word = Word {
-    kind: Kind::Token,
-    endings: &["", "s"],
-    glued: Glue::AllBut(&["de", "un", "sub", "multi"]),
-    refused: &[
-        "max",
-        "min",
-        "num",
-        "count",
-        "total",
-        "cancel",
-        "cancellation",
-        "next",
-        "page",
-        "pagination",
-        "continuation",
-        "end",
-        "eos",
-        "bos",
-        "pad",
-        "unk",
-        "sync",
-        "special",
-        "resume",
-        "marker",
-        "start",
-        "mask",
-        "sep",
-        "cls",
-        "stop",
-    ],
-};
-const KEY: Word = Word {
-    kind: Kind::Key,
-    endings: &["", "s"],
-    glued: Glue::Only(&[
-        "api",
-        "secret",
-        "access",
-        "private",
-        "priv",
-        "account",
-        "storage",
-        "encryption",
-        "encrypt",
-        "signing",
-        "sign",
-        "master",
-        "license",
-        "auth",
-        "app",
-        "consumer",
-        "service",
-        "shared",
-        "subscription",
-        "session",
-        "ssh",
-        "hmac",
-        "jwt",
-        "crypt",
-        "crypto",
-        "webhook",
-        "client",
-        "server",
-        "admin",
-        "my",
-        "user",
-        "write",
-        "read",
-        "pass",
-        "product",
-        "activation",
-        "serial",
-    ]),
-    refused: &[
-        "public",
-        "pub",
-        "primary",
-        "foreign",
-        "sort",
-        "cache",
-        "partition",
-        "row",
-        "idempotency",
-        "range",
-        "group",
-        "routing",
-        "bucket",
-        "object",
-        "map",
-        "dict",
-        "json",
-        "arrow",
-        "enter",
-        "return",
-        "escape",
-        "column",
-        "index",
-        "lookup",
-        "i18n",
-        "translation",
-        "hot",
-        "short",
-        "verify",
-        "verifying",
-        "verification",
-        "dedup",
-        "unique",
-        "hash",
-        "compound",
-        "composite",
-        "sub",
-        "field",
-        "item",
-        "parent",
-        "host",
-        "known",
-        "config",
-        "registry",
-        "s3",
-        "etag",
-        "checksum",
-        "cachekey",
-        "anon",
-        "publishable",
-        "site",
-    ],
-};
-const AUTH: Word = Word {
-    kind: Kind::Auth,
-    endings: &["", "orization", "entication", "z", "n"],
-    glued: Glue::AllBut(&[]),
-    refused: &[],
-};
-const CREDENTIAL: Word =
-    Word { kind: Kind::Secret, endings: &["", "s", "ential", "entials"], glued: Glue::AllBut(&["sa"]), refused: &[] };
-const OTHER: Word =
-    Word { kind: Kind::Token, endings: &["", "id", "_id", "-id"], glued: Glue::AllBut(&["de"]), refused: &["commit"] };
-const SALT: Word = Word {
-    kind: Kind::Key,
-    endings: &[""],
-    glued: Glue::AllBut(&["an", "as", "ba", "co"]),
-    refused: &["script", "style", "csp"],
-};
-const PIN: Word = Word {
-    kind: Kind::Pin,
-    endings: &["", "code", "_code", " code"],
-    glued: Glue::Nothing,
-    refused: &["map", "gpio", "led"],
-};
-
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    // A statement of its own in Python, on every other page.
+    if matches!(cursor.at(hit.end), Some(b'\n' | b'\r'))
+        && matches!(cursor.before(hit.start), Some(b' ' | b'\t' | b'\n'))
+    {
+        return None;
+    }
     labelled(cursor, hit, &PASS)
 }
 
@@ -408,11 +239,11 @@ fn key(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn auth(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &AUTH).or_else(|| flags::second_text(cursor, hit.end))
+    labelled(cursor, hit, &AUTH).or_else(|| flags::second_text(cursor, hit.end, true))
 }
 
 fn login_call(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    flags::second_text(cursor, hit.end - 1)
+    flags::second_text(cursor, hit.end - 1, false)
 }
 
 /// `Bearer` and a token, wherever it stands.
@@ -438,7 +269,21 @@ fn bearer(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn credential(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    labelled(cursor, hit, &CREDENTIAL).or_else(|| flags::second_text(cursor, hit.end))
+    labelled(cursor, hit, &CREDENTIAL).or_else(|| flags::second_text(cursor, hit.end, false)).or_else(|| {
+        let found = lines::pair(cursor, hit.end)?;
+        let value = cursor.slice(found.start, found.end);
+        let candidate = Candidate {
+            value,
+            kind: Kind::Password,
+            link: Link::Prose,
+            quoted: false,
+            schemed: false,
+            wrapped: false,
+            tight: false,
+            name: b"credentials",
+        };
+        candidate.is_secret().then_some(found)
+    })
 }
 
 fn other(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
@@ -457,7 +302,7 @@ fn pin(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let label = name::read(cursor, hit, word)?;
     let before = (label.start > hit.floor).then(|| cursor.before(label.start)).flatten();
-    let place = operator::read(cursor, label.end, before == Some(b'<'))?;
+    let place = operator::read(cursor, label, before == Some(b'<'))?;
     let line = starts_line(cursor, label.start, hit.floor);
     let flag = cursor.at(label.start) == Some(b'-') || before == Some(b'-');
     let bounds = match before {
@@ -469,13 +314,21 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         }
         _ => Bounds::Code,
     };
-    let place =
-        if flag && place.link == Link::Blank { Place { link: Link::Assign, tight: true, ..place } } else { place };
+    if place.link == Link::Blank && !flag && !is_telling(cursor, place.at) {
+        return None;
+    }
+    let given = place.link == Link::Blank
+        && (flag
+            || line && !cursor.is_any_case(label.end.saturating_sub(4), "pass") && is_at_quote(cursor, place.at)
+            || is_given(cursor, label.start, hit.floor));
+    let place = if given { Place { link: Link::Assign, tight: true, ..place } } else { place };
     let kind = if bounds == Bounds::Query && label.kind == Kind::Key { Kind::Token } else { label.kind };
     let value = value::read(cursor, place, bounds)?;
     let fits = match place.link {
         Link::Blank | Link::Call => {
-            label.end - label.start > 4 && (value.quoted || line || follows_login(cursor, label.start, hit.floor))
+            let alone = line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r'));
+            let long = value.end - value.start >= 16 && kind == Kind::Token;
+            alone || long || label.end - label.start > 4 && (value.quoted || line)
         }
         Link::Below => line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r')),
         Link::Argument => value.quoted && is_first_argument(cursor, label.start),
@@ -498,13 +351,45 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         tight: place.tight || value.below,
         name: cursor.slice(label.start, label.end),
     };
-    candidate.is_secret().then_some(Found { start: value.start, end: value.end, then: value.then })
+    if candidate.is_secret() {
+        return Some(Found { start: value.start, end: value.end, then: value.then });
+    }
+    words_of_phrase(cursor, candidate, value)
 }
 
-/// `login NAME password …` on one line, as in netrc.
-fn follows_login(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
-    let behind = cursor.slice(start - 64.min(start - floor), start);
-    memchr::memmem::find(behind, b"login ").is_some()
+/// A passphrase without quotes takes its line.
+fn words_of_phrase(cursor: &Cursor<'_>, candidate: Candidate<'_>, value: Value) -> Option<Found> {
+    let named = candidate.name.to_ascii_lowercase().ends_with(b"phrase");
+    if !named || value.quoted || cursor.at(value.end) != Some(b' ') {
+        return None;
+    }
+    let end = cursor.run(value.start, 160, Class::of("a-z "));
+    let found = Found { start: value.start, end, then: Then::Stop };
+    let candidate = Candidate { value: cursor.slice(value.start, end), link: Link::Assign, ..candidate };
+    candidate.is_secret().then_some(found)
+}
+
+/// What stands before a name on its line when a value follows without an operator: `setenv NAME value`,
+/// `login NAME password value`.
+fn is_given(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
+    const BEFORE: &[&str] = &["setx", "setenv", "ENV", "WITH", "ENCRYPTED", "USER", "ROLE"];
+    const EARLIER: &[&str] = &["login ", "username ", "config ", "USER ", "ROLE "];
+    let behind = cursor.slice(start - 48.min(start - floor), start);
+    let line = behind.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let within = if line.is_empty() { behind } else { line };
+    BEFORE.iter().any(|before| line.ends_with(before.as_bytes()))
+        || EARLIER.iter().any(|before| memchr::memmem::find(within, before.as_bytes()).is_some())
+}
+
+/// The word behind a label is no word of a sentence: it has a digit, a symbol or a capital inside.
+fn is_telling(cursor: &Cursor<'_>, at: usize) -> bool {
+    let end = cursor.run(at, 24, Class::of(" \t\r\n").not());
+    let word = cursor.slice(at, end);
+    word.iter().skip(1).any(|byte| !byte.is_ascii_lowercase() && !b".,;:!?)".contains(byte)) || is_at_quote(cursor, at)
+}
+
+fn is_at_quote(cursor: &Cursor<'_>, at: usize) -> bool {
+    matches!(cursor.at(at), Some(b'"' | b'\''))
 }
 
 /// True for the name in `put("name", …)`, false for one of many strings in a list.
@@ -519,6 +404,156 @@ fn starts_line(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let behind = cursor.slice(start - 24.min(start - floor), start);
     let line = behind.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let line = line.trim_ascii();
-    [&b""[..], b"export", b"set", b"ENV", b"env", b"-", b"+", b"setx", b"declare -x", b"local", b"*", b">", b"- export"]
-        .contains(&line)
+    [
+        &b""[..],
+        b"export",
+        b"set",
+        b"ENV",
+        b"env",
+        b"-",
+        b"+",
+        b"setx",
+        b"declare -x",
+        b"local",
+        b"*",
+        b">",
+        b"- export",
+        b":",
+        b"setenv",
+    ]
+    .contains(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the checks find in a text, in order.
+    fn found(text: &str) -> Vec<String> {
+        let (cursor, lower) = (Cursor::new(text.as_bytes(), true), text.to_ascii_lowercase());
+        let mut spans: Vec<(usize, usize)> = Vec::new();
+        for coded in CODE {
+            for (start, anchor) in coded.anchors.iter().flat_map(|anchor| lower.match_indices(anchor)) {
+                let hit = Hit { start, end: start + anchor.len(), floor: 0 };
+                spans.extend((coded.check)(&cursor, hit).map(|found| (found.start, found.end)));
+            }
+        }
+        spans.sort_unstable();
+        spans.dedup();
+        spans.iter().map(|(start, end)| text[*start..*end].to_owned()).collect()
+    }
+
+    fn finds(template: &str, value: &str) {
+        let text = template.replace('@', value);
+        assert!(found(&text).iter().any(|found| found == value), "{text:?} gives {:?}", found(&text));
+    }
+
+    /// Letters and digits without a pattern, made here so that no such text stands in the source.
+    fn random(len: usize) -> String {
+        let mut state = 0x9e37_79b9_u32;
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b"8fK3aQ9cZ0eX7bW2mTd4R1J6v5Gp"[(state >> 16) as usize % 28] as char
+        };
+        (0..len).map(|_| draw()).collect()
+    }
+
+    #[test]
+    fn a_token_is_found_behind_every_operator() {
+        for template in [
+            "api_key = \"@\"",
+            "API_TOKEN=@",
+            "\"authToken\": \"@\"",
+            "'client_secret' => '@',",
+            "accessKey := `@`",
+            "let token: &str = \"@\";",
+            "var apiToken string = \"@\"",
+            "<apiToken>@</apiToken>",
+            "<add key=\"ApiKey\" value=\"@\" />",
+            "{\"name\": \"API_KEY\", \"value\": \"@\"}",
+            "- name: API_KEY\n  value: @",
+            "{\\\"api_key\\\": \\\"@\\\"}",
+            "api_token:\n  \"@\"",
+            "--api-key @",
+            "x-api-key: @",
+            "https://a.b/c?d=1&access_token=@&e=2",
+            "Authorization: Bearer @",
+            "the API key is @",
+            "os.environ.get(\"API_KEY\", \"@\")",
+            "variable \"api_token\" {\n  default = \"@\"\n}",
+        ] {
+            finds(template, &random(32));
+        }
+    }
+
+    #[test]
+    fn a_password_may_be_weak_where_it_is_given() {
+        for template in [
+            "password = \"@\"",
+            "DB_PASSWORD=@",
+            "dbPassword: '@'",
+            "Server=a;Uid=b;Pwd=@;",
+            "sshpass -p '@' ssh a",
+            "mysql -u a -p@ b",
+            "docker login -u a -p @ b",
+            "redis-cli -a @ ping",
+            "curl -u a:@ https://b",
+            "auth=('a', '@')",
+            "echo @ | sudo -S ls",
+            "CREATE USER a IDENTIFIED BY '@';",
+            "machine a login b password @",
+            "the password is @",
+            "*:*:*:user:@",
+            "net use x: \\\\a\\b @ /user:c",
+        ] {
+            finds(template, "Tr0ub4dor!");
+        }
+    }
+
+    #[test]
+    fn what_only_speaks_of_a_secret_is_left() {
+        for text in [
+            "max_tokens = 4096",
+            "let token = self.next_token();",
+            "password = get_password(\"db\")",
+            "password: String,",
+            "password=password",
+            "apiKey: \"test\"",
+            "api_key = os.environ[\"API_KEY\"]",
+            "API_KEY=${API_KEY}",
+            "if apiKey == \"\" {",
+            "primary_key = \"id\"",
+            "password is required",
+            "the token is invalid",
+            "password: [REDACTED]",
+            "password=*****",
+            "token: \"<YOUR_TOKEN>\"",
+            "password: {{ vault_password }}",
+            "secretName: my-tls-secret",
+            "token_url = \"https://a.b/oauth2/token\"",
+            "keyboard = \"qwerty-us-1\"",
+            "password_file: /run/secrets/db_password",
+            "\"passwordTooShort\": \"Must have 8 characters.\"",
+            "docker run -u 1000:1000 a",
+            "private_key: \"./keys/server1.pem\"",
+            "secrets: inherit",
+            "error: unexpected token '}'",
+            "pass\n",
+        ] {
+            assert_eq!(found(text), Vec::<String>::new(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_codes_and_a_seed_phrase_are_taken_whole() {
+        finds("Recovery codes:\n@\n", "8f3a-9c0e\n7b2d-4165\n1a2b-3c4d");
+        finds("mnemonic: \"@\"", &["harbor", "velvet", "copper", "garden"].map(|word| [word; 3].join(" ")).join(" "));
+    }
+
+    #[test]
+    fn repeating_a_label_makes_no_finding_and_no_panic() {
+        for unit in ["key=", "password: ", "token_", "pw=", "psk \"", "auth('a',", "curl -u ", "$6$", "cookie: a=b;"] {
+            assert_eq!(found(&unit.repeat(20)), Vec::<String>::new(), "{unit:?}");
+        }
+    }
 }

@@ -217,11 +217,31 @@ fn is_known(previous: &[u8]) -> bool {
     KNOWN.iter().any(|word| previous.eq_ignore_ascii_case(word.as_bytes()))
 }
 
+/// The cheap half of what [`super::operator`] asks: most names in source are followed by none of it.
+#[inline]
+fn may_lead_on(cursor: &Cursor<'_>, end: usize) -> bool {
+    let next = |offset: usize| cursor.at(end + offset);
+    let Some(byte) = next(0) else { return false };
+    match byte {
+        b' ' => next(1).is_some_and(|byte| !b"{)}];,.".contains(&byte)),
+        b'.' | b'~' | b'+' | b'!' => next(1) == Some(b'='),
+        b'?' => matches!(next(1), Some(b'=' | b'?')),
+        b'<' => matches!(next(1), Some(b'-' | b'/' | b'<')),
+        b'(' => matches!(next(1), Some(b'"' | b'\'')),
+        b',' | b')' | b';' | b'{' | b'}' | b'/' | b'@' | b'#' | b'$' | b'^' => false,
+        b':' => next(1) != Some(b':') || matches!(next(2), Some(b':' | b'=')),
+        _ => true,
+    }
+}
+
 /// End of the identifier, when what follows the anchor in it leaves the label's meaning.
 fn tail(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<usize> {
     let next = match cursor.at(hit.end) {
         Some(byte) if IDENT.has(byte) => byte,
-        _ => return matches!(word.endings.first(), Some(&"" | &"=")).then_some(hit.end),
+        _ => {
+            let whole = matches!(word.endings.first(), Some(&"" | &"="));
+            return (whole && may_lead_on(cursor, hit.end)).then_some(hit.end);
+        }
     };
     // The ordinary case in source: another word that only begins like this.
     if word.endings == ["="] {
@@ -235,7 +255,7 @@ fn tail(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<usize> {
     }
     let end = cursor.run(hit.end, REACH, IDENT);
     let rest = cursor.slice(hit.end, end);
-    if rest.len() == REACH {
+    if rest.len() == REACH || !rest.ends_with(b"-") && !may_lead_on(cursor, end) {
         return None;
     }
     let ending = word.endings.iter().filter(|ending| begins_word(rest, ending)).map(|ending| ending.len()).max()?;
@@ -289,7 +309,8 @@ mod tests {
     fn kind(text: &str, anchor: &str, word: &Word) -> Option<(Kind, String)> {
         let start = text.to_lowercase().find(anchor).unwrap();
         let hit = Hit { start, end: start + anchor.len(), floor: 0 };
-        read(&Cursor::new(text.as_bytes(), true), hit, word)
+        let followed = format!("{text} = ");
+        read(&Cursor::new(followed.as_bytes(), true), hit, word)
             .map(|label| (label.kind, text[label.start..label.end].to_owned()))
     }
 

@@ -3,7 +3,8 @@
 //! Owns the way from the end of a name to the start of the value: closing quotes in any escaping, type annotations,
 //! operators of many languages, name/value pairs. It says how they are joined and judges nothing.
 
-use super::super::engine::{Class, Cursor, DIGIT};
+use super::super::engine::{Class, Cursor, DIGIT, WORD};
+use super::name::{Kind, Label};
 
 /// How a value is joined to its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,21 +44,51 @@ pub(super) struct Place {
 
 const BLANK: Class = Class::of(" \t");
 const SPACE: Class = Class::of(" \t\r\n");
+/// What joins a label to its value in a sentence; the longer before those they begin with.
+const VERBS: &[&str] = &[
+    "is set to ",
+    "is now ",
+    "is: ",
+    "is ",
+    "was ",
+    "as ",
+    "set to ",
+    "changed to ",
+    "to ",
+    "lautet ",
+    "lautet: ",
+    "ist ",
+    "es ",
+    "est ",
+    "\u{e9} ",
+    "\u{e8} ",
+];
 /// Blanks that align columns.
 const COLUMN: usize = 48;
 /// Bytes in which a name/value pair or a type annotation must end.
 const NEAR: usize = 200;
 
 /// Reads on from the end of a name. `opened` is true when markup was opened right before the name.
-pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option<Place> {
+pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Place> {
+    let name_end = label.end;
     let closed = closers(cursor, name_end)?;
     let quoted = closed > name_end;
     let at = cursor.run(closed, COLUMN, BLANK);
     let byte = cursor.at(at)?;
-    if at > closed && (byte.is_ascii_alphanumeric() || b"\"'`*[&@#$^_/(".contains(&byte)) {
-        return blank(cursor, at, quoted);
+    if cursor.before(closed) == Some(b'>') && matches!(byte, b'<' | b'\n' | b'\r') {
+        return next_element(cursor, at);
+    }
+    if at > closed
+        && (byte == b'-' && cursor.at(at + 1) == Some(b'-')
+            || byte.is_ascii_alphanumeric()
+            || b"\"'`*[&@#$^_/(\xc3".contains(&byte))
+    {
+        return blank(cursor, at, quoted, label.kind);
     }
     let (link, after) = operator(cursor, at, quoted, opened)?;
+    if link == Link::Assign && begins_pair(cursor, after) {
+        return None;
+    }
     let value = markup(cursor, cursor.run(after, COLUMN, BLANK));
     let place = Place { link, at: value, quoted, tight: at == closed && value == after };
     match link {
@@ -66,6 +97,21 @@ pub(super) fn read(cursor: &Cursor<'_>, name_end: usize, opened: bool) -> Option
         Link::Below => Some(pair(cursor, place)),
         _ => Some(place),
     }
+}
+
+/// Another pair follows, not a value: its own label is judged when its turn comes.
+fn begins_pair(cursor: &Cursor<'_>, at: usize) -> bool {
+    let name = cursor.run(at, 24, WORD);
+    name > at && cursor.at(name) == Some(b'=') && cursor.at(name + 1).is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// The element behind the one that named the value: `<key>name</key><string>…`.
+fn next_element(cursor: &Cursor<'_>, at: usize) -> Option<Place> {
+    let tag = cursor.run(at, 64, SPACE);
+    if cursor.at(tag) != Some(b'<') || cursor.at(tag + 1) == Some(b'/') {
+        return None;
+    }
+    tag_end(cursor, tag).map(|at| Place { link: Link::Element, at, quoted: false, tight: false })
 }
 
 /// What closes a name: quotes in any escaping, brackets after them, emphasis.
@@ -119,11 +165,14 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
         b'?' if next(1) == Some(b'?') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
         b'|' => Some((Link::Cell, at + 1)),
         b'!' if next(1) == Some(b'=') => Some((Link::Compare, cursor.run(at, 3, Class::of("!=")))),
+        b'<' if cursor.is(at, "<<<") => Some((Link::Assign, at + 3)),
         b'<' if next(1) == Some(b'-') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b'>') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b' ') => Some((Link::Prose, at + 2)),
+        0xe2 if cursor.is(at, "\u{2502}") => Some((Link::Cell, at + 3)),
+        0xe2 if cursor.is(at, "\u{2192}") => Some((Link::Prose, at + 3)),
         0xef if cursor.is(at, "\u{ff1a}") || cursor.is(at, "\u{ff1d}") => Some((Link::Colon, at + 3)),
-        b',' if quoted => Some((Link::Argument, at + 1)),
+        b',' if quoted && !matches!(cursor.before(at), Some(b')' | b']')) => Some((Link::Argument, at + 1)),
         b'>' if opened || quoted && cursor.before(at) != Some(b'*') => Some((Link::Element, at + 1)),
         b'(' if !quoted && matches!(next(1), Some(b'"' | b'\'')) => Some((Link::Call, at + 1)),
         b'{' if quoted => Some((Link::Argument, at + 1)),
@@ -171,13 +220,20 @@ fn markup(cursor: &Cursor<'_>, mut at: usize) -> usize {
 }
 
 /// Only a blank follows the name: a type, "is", or the value itself.
-fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
+fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool, kind: Kind) -> Option<Place> {
     let place = Place { link: Link::Blank, at, quoted, tight: false };
     let typed = annotated(cursor, place);
     if typed != place {
         return Some(typed);
     }
-    for verb in ["is ", "is: ", "is now ", "was ", "to ", "is set to ", "as ", "set to ", "changed to "].iter().rev() {
+    // A bare "key" in a sentence never suffices: see [`super::judge`].
+    if kind == Kind::Key && !quoted {
+        return None;
+    }
+    if matches!(cursor.at(at), Some(b'"' | b'\'' | b'`')) {
+        return Some(place);
+    }
+    for verb in VERBS {
         if cursor.is_any_case(at, verb) {
             let after = markup(cursor, cursor.run(at + verb.len(), COLUMN, BLANK));
             if *verb == "to " {
@@ -185,6 +241,12 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
             }
             return Some(Place { link: Link::Prose, at: after, ..place });
         }
+    }
+    if cursor.before(at) == Some(b'\t') {
+        return Some(Place { link: Link::Cell, ..place });
+    }
+    if cursor.at(at) == Some(b'-') {
+        return option(cursor, place);
     }
     if cursor.run(at, 2, DIGIT) == at + 1 && cursor.at(at + 1) == Some(b' ') {
         // The number says how the value is stored.
@@ -199,10 +261,27 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool) -> Option<Place> {
     Some(place)
 }
 
+/// The value in a later option: `set NAME --body "…"`.
+fn option(cursor: &Cursor<'_>, place: Place) -> Option<Place> {
+    let mut at = place.at;
+    while at - place.at < 96 {
+        if !matches!(cursor.at(at)?, b' ' | b'-' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_') {
+            return None;
+        }
+        if let Some(name) =
+            ["--body ", "--value ", "--secret-string ", "--data "].iter().find(|name| cursor.is(at, name))
+        {
+            return Some(Place { link: Link::Assign, at: at + name.len(), quoted: true, tight: true });
+        }
+        at += 1;
+    }
+    None
+}
+
 /// `Password for the database: …`, `token (production) is …`: a few words more before the operator.
 fn heading(cursor: &Cursor<'_>, place: Place) -> Place {
     let mut at = place.at;
-    while at - place.at < COLUMN {
+    while at - place.at < 32 {
         let end = cursor.run(at, COLUMN, Class::of("A-Za-z0-9_@.()/-"));
         match cursor.at(end) {
             Some(b':' | b'=') if end > at && !matches!(cursor.at(end + 1), Some(b'/' | b':' | b'=')) => {
@@ -221,6 +300,9 @@ fn heading(cursor: &Cursor<'_>, place: Place) -> Place {
 
 /// Skips a type between the name and the value: `token: &str = "…"`, `token string = "…"`.
 fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
+    if cursor.at(place.at).is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b'0'..=b'9' | b'$' | b'\n')) {
+        return place;
+    }
     const TYPES: &[&str] = &[
         "str",
         "text",

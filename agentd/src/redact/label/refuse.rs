@@ -2,6 +2,10 @@
 //!
 //! Owns the list: references to a secret, placeholders, masks, literals, types, paths, digests. Accepts nothing.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::random::Mix;
 
 /// Whole values, in lower case.
@@ -29,6 +33,10 @@ const LITERALS: &[&str] = &[
     "login",
     "admin",
     "required",
+    "wrong",
+    "incorrect",
+    "correct",
+    "timeout",
     "optional",
     "test",
     "pass",
@@ -179,10 +187,10 @@ const PLACEHOLDERS: &[&str] = &[
     "_here",
     "-here",
     " here",
-    "goes",
+    "goes-",
+    "goes_",
     "...",
     "****",
-    "<",
     "fake",
     "mock",
     "not-a-real",
@@ -195,7 +203,6 @@ const PLACEHOLDERS: &[&str] = &[
     "removed",
     "censored",
     "todo",
-    "tbd",
     "-----",
     "\u{2026}",
     "\u{2022}\u{2022}",
@@ -222,6 +229,12 @@ const PLACEHOLDERS: &[&str] = &[
 
 /// How values begin that refer to a secret kept elsewhere, or that are no value.
 const REFERENCES: &[&str] = &[
+    "required|",
+    "nullable|",
+    "sometimes|",
+    "string|",
+    "min:",
+    "max:",
     "$[",
     "$(",
     "{{ ",
@@ -313,7 +326,6 @@ const REFERENCES: &[&str] = &[
     "*mut",
     "*const",
     "&mut",
-    "0x",
     "\\x",
     "\\u",
     "\\d",
@@ -340,12 +352,16 @@ pub(super) fn always(value: &[u8], mix: &Mix) -> bool {
     mix.distinct <= 2
         || LITERALS.iter().any(|literal| trimmed == literal.as_bytes())
         || REFERENCES.iter().any(|reference| lower.starts_with(reference.as_bytes()))
-        || PLACEHOLDERS.iter().any(|part| contains(&lower, part.as_bytes()))
+        || has_placeholder(&lower)
         || is_variable(value)
         || is_wrapped(value)
         || is_constant(value)
+        || matches!(
+            value,
+            [b')' | b']' | b',' | b';', b' ' | b'.' | b',' | b';' | b')' | b'\n', ..] | [b')' | b',' | b';' | b']']
+        )
         || is_counting(&lower)
-        || is_format(value)
+        || is_format(value, mix)
         || is_measure(value)
 }
 
@@ -376,6 +392,12 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
 /// Hex of a digest's length.
 pub(super) fn is_digest(value: &[u8]) -> bool {
     matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// All placeholders in one pass over a value.
+fn has_placeholder(lower: &[u8]) -> bool {
+    static PARTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PLACEHOLDERS).ok());
+    PARTS.as_ref().is_none_or(|parts| parts.is_match(lower))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -422,10 +444,11 @@ fn is_counting(lower: &[u8]) -> bool {
 }
 
 /// Format strings: `%s`, `{}`, `{name}`.
-fn is_format(value: &[u8]) -> bool {
+fn is_format(value: &[u8], mix: &Mix) -> bool {
     contains(value, b"{}")
-        || contains(value, b"%s")
-        || contains(value, b"%d")
+        || mix.oddness() < 40 && (contains(value, b"%s") || contains(value, b"%d"))
+        || slot(value, b"<", b">")
+        || value.ends_with(b">") && value.starts_with(b"<")
         || value.first() == Some(&b'{') && value.contains(&b'}')
         || slot(value, b"${", b"}")
         || slot(value, b"{{", b"}}")
@@ -439,13 +462,17 @@ fn slot(value: &[u8], open: &[u8], close: &[u8]) -> bool {
         return false;
     };
     let name = inside.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.:- $'\"/".contains(byte)).count();
-    inside.get(name..).is_some_and(|rest| rest.starts_with(close)) || name == inside.len()
+    inside.get(name..).is_some_and(|rest| rest.starts_with(close)) || name == inside.len() && open.len() > 1
 }
 
 /// Versions, addresses, dates, object ids, numbers with a type.
 fn is_measure(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"-").unwrap_or(value);
     let Some(b'0'..=b'9') = value.first() else { return false };
+    if let Some(hex) = value.strip_prefix(b"0x") {
+        return hex.len() <= 16
+            && hex.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'_' | b'u' | b'U' | b'L'));
+    }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let joints =
         value.iter().filter(|byte| matches!(byte, b'.' | b'-' | b':' | b'_' | b'/' | b'+' | b'T' | b'Z')).count();

@@ -249,7 +249,7 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
                     && quote.text.is_empty()
                     && cursor.at(at + 1).is_some_and(|byte| byte != b'\n') =>
             {
-                at += 2
+                at += 2;
             }
             Some(_) => at += 1,
         }
@@ -272,6 +272,9 @@ fn next_pair(cursor: &Cursor<'_>, at: usize) -> bool {
 }
 
 fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option<Value> {
+    if cursor.at(start) == Some(b'\\') {
+        return None;
+    }
     let mut at = start;
     while at - start < WINDOW {
         match cursor.at(at) {
@@ -285,7 +288,12 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
                 break;
             }
             Some(b'&') if next_pair(cursor, at) => break,
-            Some(0xe2) if at > start && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2026}")) => break,
+            Some(0xe2)
+                if at > start
+                    && (cursor.is(at, "\u{201d}") || cursor.is(at, "\u{2502}") || cursor.is(at, "\u{2026}")) =>
+            {
+                break;
+            }
             Some(_) => at += 1,
         }
     }
