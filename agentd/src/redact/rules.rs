@@ -73,9 +73,8 @@ impl Rules {
         }
     }
 
-    /// The kind of the first secret in a decoded text.
-    pub(super) fn first_kind(&self, text: &str) -> Option<u16> {
-        let known = self.known.matches(text.as_bytes(), 0).first().map(|_| self.table.known);
-        known.or_else(|| self.table.first_kind(text))
+    /// True when a decoded text holds a secret.
+    pub(super) fn holds_secret(&self, text: &str) -> bool {
+        !self.known.matches(text.as_bytes(), 0).is_empty() || self.table.holds_secret(text)
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Scan {
     anchors: Progress,
     runs: usize,
     /// Kind of an encoded secret that may go on at `runs`.
-    goes_on: Option<u16>,
+    goes_on: bool,
     known: usize,
     line: usize,
     /// Not merged, in no order.
@@ -95,7 +95,7 @@ impl Scan {
     /// Encoded runs: what they hold is judged like any text, one level deep, and the whole run goes.
     fn runs(&mut self, rules: &Rules, view: &[u8], last: bool) -> usize {
         loop {
-            if !self.rest_of_run(view, last) {
+            if !self.rest_of_run(view, rules.table.encoded, last) {
                 return self.runs;
             }
             let Some(run) = encoded::next_run(view, self.runs) else { break };
@@ -105,9 +105,9 @@ impl Scan {
             self.runs = run.end;
             let bytes = view.get(run.clone()).unwrap_or_default();
             let Some(inner) = encoded::decoded(bytes) else { continue };
-            if let Some(kind) = rules.first_kind(&inner) {
-                self.found.push(Span { start: run.start, end: run.end, kind, continued: false });
-                self.goes_on = encoded::goes_on(bytes, &inner).then_some(kind);
+            if rules.holds_secret(&inner) {
+                self.found.push(Span { start: run.start, end: run.end, kind: rules.table.encoded, continued: false });
+                self.goes_on = encoded::goes_on(bytes, &inner);
             }
         }
         if last {
@@ -119,14 +119,14 @@ impl Scan {
     }
 
     /// The pieces and lines of an encoded secret that goes on where the last run ended. False when more text is needed.
-    fn rest_of_run(&mut self, view: &[u8], last: bool) -> bool {
-        while let Some(kind) = self.goes_on {
+    fn rest_of_run(&mut self, view: &[u8], kind: u16, last: bool) -> bool {
+        while self.goes_on {
             match encoded::next_part(view, self.runs, last) {
                 encoded::Next::Part(part) => {
                     self.found.push(Span { start: self.runs, end: part.end, kind, continued: true });
                     self.runs = part.end;
                 }
-                encoded::Next::Other => self.goes_on = None,
+                encoded::Next::Other => self.goes_on = false,
                 encoded::Next::Unknown => return false,
             }
         }

@@ -1,9 +1,6 @@
 //! The table in the form that is searched: one automaton for the whole process.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use super::{
     engine::{Anchor, Anchors, Coded, Cursor, Found, Hit, Progress},
@@ -80,11 +77,11 @@ impl Table {
         Self { anchors, known: number(kinds::KNOWN.id), encoded: number(kinds::ENCODED.id) }
     }
 
-    /// The kind of the first secret in a text: what was decoded is judged like any text, but not decoded again.
-    pub(super) fn first_kind(&self, text: &str) -> Option<u16> {
+    /// True when a text holds a secret. What was decoded is judged like any text, but not decoded again.
+    pub(super) fn holds_secret(&self, text: &str) -> bool {
         let mut found = Vec::new();
         self.anchors.pass(&Cursor::new(text.as_bytes(), true), &mut Progress::default(), &mut found);
-        found.first().map(|span| span.kind)
+        !found.is_empty()
     }
 }
 
