@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    engine::{Anchor, Anchors, Coded, Cursor, Found, Hit, Progress},
+    engine::{Anchor, Anchors, Coded, Cursor, Judge, Progress},
     kinds::{self, Kind, Rule},
     label, near,
     pattern::Pattern,
@@ -87,7 +87,6 @@ impl Table {
 
 /// The anchors of a row. One whose pattern is not in the language has none; a test finds it.
 fn row(row: &'static Kind, kind: u16, anchors: &mut Vec<Anchor>) {
-    type Judge = Box<dyn Fn(&Cursor<'_>, Hit) -> Option<Found> + Send + Sync>;
     let mut add = |text: &str, judge: Judge| anchors.push(Anchor { text: text.to_owned(), kind, judge });
     let parsed = |patterns: &[&str]| -> Vec<Pattern> {
         patterns.iter().filter_map(|source| Pattern::parse(source).ok()).collect()

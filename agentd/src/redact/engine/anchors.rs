@@ -160,13 +160,11 @@ impl Anchors {
                 *state = self.dfa.next_state(Anchored::No, *state, *byte);
             }
         }
-        let parts: [&[u8]; LANES] = std::array::from_fn(|lane| {
-            let first = from + lane * length;
-            bytes.get(first..first + length).unwrap_or_default()
-        });
-        for at in 0..length {
-            for lane in 0..LANES {
-                states[lane] = self.dfa.next_state(Anchored::No, states[lane], parts[lane][at]);
+        let part = |lane: usize| bytes.get(from + lane * length..from + (lane + 1) * length).unwrap_or_default();
+        let side_by_side = part(0).iter().zip(part(1)).zip(part(2)).zip(part(3));
+        for (at, (((first, second), third), fourth)) in side_by_side.enumerate() {
+            for (lane, byte) in [first, second, third, fourth].into_iter().enumerate() {
+                states[lane] = self.dfa.next_state(Anchored::No, states[lane], *byte);
                 if self.dfa.is_special(states[lane]) && self.dfa.is_match(states[lane]) {
                     lanes[lane].push((from + lane * length + at + 1, states[lane]));
                 }
