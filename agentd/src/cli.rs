@@ -110,8 +110,17 @@ impl Printed {
     }
 }
 
-/// Values pass the redactor: a URL or a name may hold what a variable declares to be secret.
+/// All that is printed passes the redactor: a URL or a name may hold what a variable declares to be secret, and a fault
+/// quotes what stands in the file.
 fn config_command(command: &ConfigCommand, file: Option<&Path>, env: Env<'_>, redactor: &Redactor) -> Printed {
+    let mut printed = unredacted(command, file, env);
+    for text in [&mut printed.out, &mut printed.err] {
+        *text = redactor.text(text).to_string();
+    }
+    printed
+}
+
+fn unredacted(command: &ConfigCommand, file: Option<&Path>, env: Env<'_>) -> Printed {
     let file = match command {
         ConfigCommand::Check { file: Some(file) } => Some(file.as_path()),
         _ => file,
@@ -123,14 +132,12 @@ fn config_command(command: &ConfigCommand, file: Option<&Path>, env: Env<'_>, re
         Ok(loaded) => loaded,
         Err(faults) => return Printed::faults(&faults),
     };
-    let mut printed = match command {
+    match command {
         ConfigCommand::Show { json: true } => Printed::out(show_json(&loaded)),
         ConfigCommand::Show { json: false } => Printed::out(show(&loaded)),
         ConfigCommand::Get { key } => get(&loaded, key),
         ConfigCommand::Check { .. } | ConfigCommand::Path => Printed::out(checked(&loaded)),
-    };
-    printed.out = redactor.text(&printed.out).as_str().to_owned();
-    printed
+    }
 }
 
 fn path(file: Option<&Path>, env: Env<'_>) -> Printed {
@@ -260,6 +267,15 @@ mod tests {
         for line in [["show"].as_slice(), &["show", "--json"], &["get", "provider.base_url"]] {
             let printed = run(line, &[("AGENTD_PROVIDER_BASE_URL", "https://example.com/tell-nobody-1/v1")]);
             assert!(printed.out.contains("https://example.com/[REDACTED]/v1"), "{printed:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_does_not_quote_a_secret() {
+        let bad = file("[provider]\n\"tell-nobody-1\" = 1\nkind = \"tell-nobody-1\"\n");
+        for line in [["show"].as_slice(), &["check"], &["get", "provider.kind"], &["get", "tell-nobody-1"]] {
+            let printed = run(&[&["--config", bad.path().to_str().unwrap()], line].concat(), &[]);
+            assert!(printed.err.contains("[REDACTED]") && !printed.err.contains("nobody"), "{printed:?}");
         }
     }
 

@@ -189,8 +189,9 @@ impl Daemon {
 
     /// The report of `status`.
     pub fn status(&self) -> StatusReport {
-        let current = self.current();
-        let fact = |name: &str, value: String| Fact { name: name.into(), value };
+        let (current, redactors) = (self.current(), self.redactors());
+        let told = |text: &str| redactors.kept(false).text(text).to_string();
+        let fact = |name: &str, value: String| Fact { name: name.into(), value: told(&value) };
         let (provider, model) = match &*lock(&self.chosen) {
             Some(Choice::Online(provider)) => (provider.endpoint(), provider.default_model().to_owned()),
             Some(Choice::Offline { reason }) => (format!("offline ({reason})"), String::new()),
@@ -212,10 +213,11 @@ impl Daemon {
                 fact("provider", provider),
                 fact("model", model),
                 fact("config", config),
-                fact("redaction", self.redactors().describe(current.config.redact.outbound)),
+                fact("redaction", redactors.describe(current.config.redact.outbound)),
+                fact("redacted", redactors.counts().describe()),
                 fact("sandbox", "none; writes and commands outside the read-only list ask".into()),
             ],
-            warnings: self.warnings.clone(),
+            warnings: self.warnings.iter().map(|warning| told(warning)).collect(),
         }
     }
 

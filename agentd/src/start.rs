@@ -69,7 +69,8 @@ pub fn main() -> ExitCode {
     match launch(&cli) {
         Ok(code) => code,
         Err(failed) => {
-            say(&failed.message);
+            // A fault of the configuration quotes what stands in it.
+            say(Redactor::new(Redactor::environment_secrets()).text(&failed.message).as_str());
             ExitCode::from(failed.code)
         }
     }

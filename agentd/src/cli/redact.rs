@@ -72,6 +72,8 @@ pub fn run_redact(command: &RedactCommand, config: Option<&Path>) -> ExitCode {
     let loaded = match Config::load(config, &env) {
         Ok(loaded) => loaded,
         Err(faults) => {
+            // A fault quotes what stands in the file.
+            let faults = Redactor::new(Redactor::environment_secrets()).text(&faults.to_string());
             let _ = writeln!(io::stderr().lock(), "{faults}");
             return ExitCode::from(EXIT_CONFIG);
         }

@@ -3,7 +3,8 @@
 //! Owns a word index per project, in RAM. Refuses to invent: it quotes lines with their place, says that no model was
 //! asked, and when nothing matches it says that and what the project is made of. Reads only below the project's root,
 //! never what is ignored, hidden or secret, and is done by its deadline whatever the project holds. Same project, same
-//! question, same answer.
+//! question, same answer. Files and question are redacted whole, before a line or a word is taken out of them: half a
+//! secret, or one in lower case, would not be recognised any more.
 //!
 //! Not async: call it from a blocking thread.
 
@@ -20,7 +21,7 @@ use std::{
 };
 
 use crate::{
-    redact::{Redacted, Redactor},
+    redact::{MARKER, Redacted, Redactor},
     sync::lock,
 };
 use index::Index;
@@ -75,7 +76,7 @@ impl Offline {
         deadline: Duration,
     ) -> OfflineAnswer {
         let until = Instant::now() + deadline;
-        let question = Question::parse(question);
+        let question = Question::parse(&redactor.text(question).as_str().replace(MARKER, " "));
         let dir = match walk::open_root(root) {
             Ok(dir) => dir,
             Err(error) => {
@@ -87,7 +88,7 @@ impl Offline {
         let index = self.project(root);
         let mut index = lock(&index);
         let whole = index.update(&dir, &found, until) && !found.cut;
-        let (text, files) = render::render(&dir, &index, &question, why, whole);
+        let (text, files) = render::render(&dir, &index, &question, why, whole, redactor);
         OfflineAnswer { text: redactor.text(&text), files }
     }
 

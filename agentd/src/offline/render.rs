@@ -13,6 +13,7 @@ use super::{
     text::{self, Line},
     words::{self, Question},
 };
+use crate::redact::{Redacted, Redactor};
 
 /// Files of an answer: what fits a terminal beside their lines.
 const FILES_SHOWN: usize = 5;
@@ -48,8 +49,9 @@ pub(super) fn render(
     question: &Question,
     why: Why<'_>,
     whole: bool,
+    redactor: &Redactor,
 ) -> (String, Vec<PathBuf>) {
-    let candidates = candidates(dir, index, question);
+    let candidates = candidates(dir, index, question, redactor);
     let least = candidates.first().map_or(0.0, |best| best.score * SCORE_SHARE);
     let shown: Vec<(PathBuf, String)> = candidates
         .into_iter()
@@ -71,18 +73,18 @@ pub(super) fn render(
     (out, shown.into_iter().map(|(path, _)| path).collect())
 }
 
-/// A file that may be shown, as it is now.
+/// A file that may be shown, as it is now, without its secrets.
 struct Candidate {
     path: PathBuf,
-    content: String,
+    content: Redacted,
     score: f32,
 }
 
 /// The best files of the index, ranked again by what a look at them shows. Best first; equal ones by path.
-fn candidates(dir: &Dir, index: &Index, question: &Question) -> Vec<Candidate> {
+fn candidates(dir: &Dir, index: &Index, question: &Question, redactor: &Redactor) -> Vec<Candidate> {
     let look = |Hit { path, score }: Hit| {
-        let content = read_text(dir, &path).unwrap_or_default();
-        let score = score * (1.0 + TOGETHER_WEIGHT * together(&content, &path, question));
+        let content = redactor.text(&read_text(dir, &path).unwrap_or_default());
+        let score = score * (1.0 + TOGETHER_WEIGHT * together(content.as_str(), &path, question));
         Candidate { path, content, score }
     };
     let mut candidates: Vec<_> = index.search(question).into_iter().take(CANDIDATES).map(look).collect();
@@ -101,7 +103,7 @@ fn together(content: &str, path: &Path, question: &Question) -> f32 {
 
 /// One file; `None` when nothing in it holds a word of the question.
 fn file(candidate: &Candidate, question: &Question) -> Option<String> {
-    let Candidate { path, content, .. } = candidate;
+    let (path, content) = (&candidate.path, candidate.content.as_str());
     let family = text::language(path).1;
     let lines = best_lines(content, path, question);
     let name = path.display().to_string();

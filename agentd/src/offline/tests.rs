@@ -211,3 +211,15 @@ fn words_that_stand_together_in_a_heading_beat_words_that_are_scattered() {
     }
     assert_eq!(tree.first("which module accepts connections?"), "src/accept.rs");
 }
+
+#[test]
+fn a_secret_that_an_excerpt_or_a_word_would_cut_is_shown_in_no_part() {
+    // Neither half of it, nor it in lower case, would be recognised.
+    let key = format!("Zebra{}", "Quagga7".repeat(20));
+    let redactor = Redactor::new([key.clone()]);
+    let tree = Tree::new(&[("zebra.txt", &format!("zebra {} {key}\n", "x".repeat(80))), ("other.txt", "nothing\n")]);
+    for question in ["where is the zebra?".to_owned(), format!("what is {key}?"), key.clone()] {
+        let answer = Offline::default().answer(tree.0.path(), &question, WHY, &redactor, LONG);
+        assert!(!answer.text.as_str().to_lowercase().contains("quagga"), "{question}: {}", answer.text);
+    }
+}

@@ -20,6 +20,9 @@ use crate::sync::lock;
 /// What stands in place of a text whose redaction failed.
 pub(super) const DROPPED: &str = "[text dropped: redaction failed]";
 
+/// Kinds that a summary names; the rest is a number.
+const KINDS_SHOWN: usize = 8;
+
 /// How often each kind was replaced since the start.
 #[derive(Debug, Default)]
 pub struct Counts(Mutex<BTreeMap<Cow<'static, str>, u64>>);
@@ -36,6 +39,20 @@ impl Counts {
     /// By kind.
     pub fn by_kind(&self) -> BTreeMap<Cow<'static, str>, u64> {
         lock(&self.0).clone()
+    }
+
+    /// The kinds that were replaced most, in one line: `github-pat 3, label-password 1`.
+    pub fn describe(&self) -> String {
+        let mut rows: Vec<_> = self.by_kind().into_iter().collect();
+        // Stable: of equal counts the first by name.
+        rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let rest: u64 = rows.iter().skip(KINDS_SHOWN).map(|(_, count)| count).sum();
+        let shown: Vec<_> = rows.iter().take(KINDS_SHOWN).map(|(kind, count)| format!("{kind} {count}")).collect();
+        match rest {
+            _ if shown.is_empty() => "nothing yet".to_owned(),
+            0 => shown.join(", "),
+            rest => format!("{}, others {rest}", shown.join(", ")),
+        }
     }
 
     /// All together.
@@ -97,13 +114,18 @@ impl Redactors {
         let personal = if self.settings.personal { "on" } else { "off" };
         let outbound = if outbound { "on" } else { "OFF: NOT applied to what is sent to the provider" };
         format!(
-            "{} kinds, {} known values, {} rules of yours, personal data {personal}, outbound {outbound}; {} replaced since the start",
-            Table::kinds(),
-            self.kept.known_values(),
-            self.settings.rules.len(),
+            "{}, {}, {} of yours, personal data {personal}, outbound {outbound}; {} replaced since the start",
+            several(Table::kinds(), "kind"),
+            several(self.kept.known_values(), "known value"),
+            several(self.settings.rules.len(), "rule"),
             self.counts.total()
         )
     }
+}
+
+/// `1 rule`, `2 rules`.
+fn several(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 thread_local! {
@@ -135,12 +157,25 @@ mod tests {
     }
 
     #[test]
+    fn a_summary_names_the_most_frequent_kinds_and_counts_the_rest() {
+        let counts = Counts::default();
+        assert_eq!(counts.describe(), "nothing yet");
+        counts.add(["b", "a", "b"].map(Cow::Borrowed));
+        assert_eq!(counts.describe(), "b 2, a 1");
+        counts.add((0..9).map(|number| Cow::Owned(format!("c{number}"))));
+        assert_eq!(counts.describe(), "b 2, a 1, c0 1, c1 1, c2 1, c3 1, c4 1, c5 1, others 3");
+    }
+
+    #[test]
     fn known_values_are_hidden_from_the_provider_even_when_the_rest_is_not() {
         let all = Redactors::new(Settings::default(), vec!["k-1234567890".to_owned()], Arc::default());
         assert_eq!(all.outbound(false, false).text("a k-1234567890").as_str(), "a [REDACTED]");
         assert_eq!(all.kept(true).text("a k-1234567890").as_str(), "a [REDACTED]");
         assert_eq!(all.counts().total(), 2);
         assert!(!format!("{all:?}").contains("k-1"));
-        assert!(all.describe(false).contains("1 known values") && all.describe(false).contains("NOT applied"));
+        assert!(
+            all.describe(false).contains(" 1 known value, 0 rules of yours")
+                && all.describe(false).contains("NOT applied")
+        );
     }
 }

@@ -204,7 +204,7 @@ fn switched_off_towards_the_provider_only_the_daemons_own_values_are_hidden_and_
     let on = desk(Scenario::new());
     on.answer(["x"]);
     let said = on.ctl(["status"]).run().expect_ok().stdout;
-    assert!(said.contains("outbound on") && said.contains("known values"), "{said}");
+    assert!(said.contains("outbound on") && said.contains(" known value"), "{said}");
     on.close();
     let off = Desk::with(Options::default(), |home| {
         home.set_env("PLANTED_PASSWORD", SECRET);
@@ -227,6 +227,6 @@ fn rules_are_checked_when_the_configuration_is_read_and_taken_at_reload() {
     desk.home.config("[redact]\nrules = { ticket = 'TCK-[0-9]+' }\n");
     assert_eq!(rpc.call("reload", &json!({})).unwrap()["changed"], json!(["redact.rules"]));
     let said = desk.ctl(["status"]).run().expect_ok().stdout;
-    assert!(said.contains("1 rules of yours"), "{said}");
+    assert!(said.contains("1 rule of yours"), "{said}");
     desk.close();
 }

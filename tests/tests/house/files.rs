@@ -9,6 +9,9 @@ const LINES_MAX: usize = 500;
 /// The hosts that the repository may name in a URL: the provider, public pages, and what tests make up. Nobody's
 /// mirror, nobody's intranet.
 const HOSTS: [&str; 4] = ["github.com", "api.deepseek.com", "json-schema.org", "www.apache.org"];
+/// What recognises addresses that hold a secret names the public services whose addresses do, and tests it with them:
+/// there a host is product data.
+const RECOGNISERS: [&str; 2] = ["agentd/src/redact/kinds/", "agentd/src/redact/structure/"];
 
 #[test]
 fn no_file_is_longer_than_one_noun_needs() {
@@ -61,9 +64,13 @@ fn no_file_names_a_machine_or_somebodys_network() {
     let places = [("/wo", "rk/"), ("/ro", "ot/")].map(|(a, b)| format!("{a}{b}"));
     let mut broken = Vec::new();
     for source in sources() {
+        let recognises = RECOGNISERS.iter().any(|dir| source.path.starts_with(dir));
         for (number, line) in (1..).zip(source.text.lines()) {
             let at = format!("{}:{number}", source.path);
             broken.extend(places.iter().filter(|place| line.contains(*place)).map(|place| format!("{at} {place}")));
+            if recognises {
+                continue;
+            }
             broken.extend(hosts(line).filter(|host| !is_known(host)).map(|host| format!("{at} {host}")));
         }
     }
