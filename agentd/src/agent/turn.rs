@@ -8,7 +8,11 @@ use super::{Agent, Ask, offline, place::survey, run::Run};
 use crate::{
     config,
     llm::Choice,
-    memory::session::{CONVERSATION_MAX, Conversation, DEFAULT_SESSION, SESSION_NAME_MAX, SessionKey},
+    memory::{
+        session::{CONVERSATION_MAX, Conversation, DEFAULT_SESSION, SESSION_NAME_MAX, SessionKey},
+        worth::worth_keeping,
+    },
+    redact::Redacted,
 };
 
 /// Answers one question.
@@ -31,18 +35,30 @@ pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answe
         config::ProviderKind::Offline => Choice::Offline { reason: "the configuration says offline".into() },
         _ => choice,
     };
-    let mut answer = match choice {
-        Choice::Offline { reason } => {
-            offline::answer(agent, ask, &place, &key, &conversation, question, &reason).await?
-        }
-        Choice::Online(provider) => {
-            Run::new(agent, ask, &place, &key, &conversation, &provider).answer(question).await?
-        }
+    let asked = question.clone();
+    let outcome = match choice {
+        Choice::Offline { reason } => offline::answer(agent, ask, &place, &key, &conversation, question, &reason).await,
+        Choice::Online(provider) => Run::new(agent, ask, &place, &key, &conversation, &provider).answer(question).await,
     };
+    let storable = is_storable(ask, &asked, &outcome);
+    let mut answer = outcome?;
     answer.session = key.name;
     answer.conversation.clone_from(&conversation.id);
     answer.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        turn = %ask.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, storable, "answered"
+    );
     Ok(answer)
+}
+
+/// Whether the exchange may be kept beyond its session. Nothing keeps one yet; the log says what would be.
+fn is_storable(ask: &Ask, question: &Redacted, outcome: &Result<Answer, Failure>) -> bool {
+    let said = outcome.as_ref().map(|answer| ask.redactor.text(&answer.answer)).map_err(|failure| failure.kind);
+    let worth = worth_keeping(question, said.as_ref().map_err(|kind| *kind));
+    if let Err(why) = &worth {
+        tracing::debug!(turn = %ask.turn, %why, "not worth keeping");
+    }
+    worth.is_ok()
 }
 
 fn check(ask: &Ask) -> Result<(), Failure> {

@@ -15,6 +15,13 @@ pub fn has_marker(text: &str) -> bool {
     text.contains(OPEN)
 }
 
+/// True when markers make up more than half of what is not blank: the text was mostly secrets.
+pub fn is_mostly_markers(text: &str) -> bool {
+    let hidden: usize = markers(text).map(|found| found.text.len()).sum();
+    let blank: usize = text.chars().filter(|c| c.is_whitespace()).map(char::len_utf8).sum();
+    hidden * 2 > text.len() - blank
+}
+
 /// A marker in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found<'t> {
@@ -56,6 +63,8 @@ mod tests {
             [("[REDACTED]", None), ("[REDACTED:12]", Some(12)), ("[REDACTED:aws-key]", None), ("[REDACTED:01]", None)]
         );
         assert_eq!(markers(&format!("[REDACTED:{}]", "a".repeat(65))).count(), 0);
+        assert!(is_mostly_markers(" [REDACTED]\n  key: \n") && is_mostly_markers("[REDACTED:1]"));
+        assert!(!is_mostly_markers("") && !is_mostly_markers("the key [REDACTED] is old"));
         assert!(markers(text).all(|found| text[found.start..].starts_with(found.text)));
     }
 }

@@ -40,7 +40,7 @@ mod wrapped;
 
 use std::{borrow::Cow, sync::Arc};
 
-pub use marker::{MARKER, has_marker};
+pub use marker::{MARKER, has_marker, is_mostly_markers};
 pub use outbound::{ModelView, Outbound};
 pub use redactors::{Counts, Redactors, is_redacting};
 pub use stream::{Located, Stream};

@@ -79,13 +79,9 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
         redactors,
     };
     let outcome = agent::answer(&daemon.agent, ask, choice).await.map_err(|failure| daemon.turns.explain(failure));
-    match &outcome {
-        Ok(answer) => {
-            tracing::info!(turn = %guard.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, "answered");
-        }
-        Err(failure) => tracing::warn!(turn = %guard.turn, kind = failure.kind.name(), "not answered"),
-    }
-    outcome
+    outcome.inspect_err(|failure| {
+        tracing::warn!(turn = %guard.turn, kind = failure.kind.name(), "not answered");
+    })
 }
 
 async fn sessions_list(daemon: &Daemon, uid: u32, list: &SessionsListRequest) -> Result<SessionsReport, Failure> {

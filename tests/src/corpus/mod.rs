@@ -15,6 +15,7 @@ mod hidden;
 mod labels;
 mod pem;
 mod rng;
+mod sampler;
 mod slots;
 mod template;
 
@@ -22,6 +23,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 pub use encode::{base64, base64_url, hex, html, json, percent, unicode_quotes};
 pub use rng::Rng;
+pub use sampler::sample;
 
 use slots::Draw;
 use template::{Section, sections};

@@ -9,6 +9,8 @@ mod again;
 mod clean;
 mod corpus;
 mod hostile;
+mod json;
+mod kinds;
 mod pieces;
 mod recall;
 
