@@ -29,14 +29,24 @@ pub(super) struct Found<'t> {
 /// The markers of a text, in order.
 pub(super) fn markers(text: &str) -> impl Iterator<Item = Found<'_>> {
     text.match_indices(OPEN).filter_map(|(start, _)| {
-        let rest = text.get(start + OPEN.len()..)?;
-        let inside = rest.strip_prefix(':').unwrap_or("");
-        let name = inside.bytes().take(INSIDE_MAX + 1).take_while(|b| is_inside(*b)).count();
-        let length = OPEN.len() + if name > 0 { 1 + name } else { 0 };
-        let closed = text.as_bytes().get(start + length) == Some(&b']') && name <= INSIDE_MAX;
-        let number = inside.get(..name).filter(|name| !name.starts_with('0')).and_then(|name| name.parse().ok());
-        closed.then_some(Found { start, text: text.get(start..=start + length)?, number })
+        let text = text.get(start..end(&|at| text.as_bytes().get(at).copied(), start)?)?;
+        let name = text.strip_prefix(OPEN)?.strip_prefix(':').and_then(|name| name.strip_suffix(']'));
+        let number = name.filter(|name| !name.starts_with('0')).and_then(|name| name.parse().ok());
+        Some(Found { start, text, number })
     })
+}
+
+/// Where the marker ends that begins at `start`, if one does.
+pub(super) fn end(at: &impl Fn(usize) -> Option<u8>, start: usize) -> Option<usize> {
+    if !OPEN.bytes().zip(start..).all(|(byte, place)| at(place) == Some(byte)) {
+        return None;
+    }
+    let mut end = start + OPEN.len();
+    if at(end) == Some(b':') {
+        let name = (1..=INSIDE_MAX).take_while(|place| at(end + place).is_some_and(is_inside)).count();
+        end += if name > 0 { name + 1 } else { 0 };
+    }
+    (at(end) == Some(b']')).then_some(end + 1)
 }
 
 fn is_inside(byte: u8) -> bool {

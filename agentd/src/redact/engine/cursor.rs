@@ -20,11 +20,12 @@ pub(in crate::redact) struct Cursor<'a> {
     /// The text ends here: nothing more will arrive.
     last: bool,
     starved: Cell<bool>,
+    floor: Cell<usize>,
 }
 
 impl<'a> Cursor<'a> {
     pub(in crate::redact) fn new(bytes: &'a [u8], last: bool) -> Self {
-        Self { bytes, last, starved: Cell::new(false) }
+        Self { bytes, last, starved: Cell::new(false), floor: Cell::new(0) }
     }
 
     /// The byte at `at`; `None` behind the end.
@@ -37,10 +38,16 @@ impl<'a> Cursor<'a> {
         byte
     }
 
-    /// The byte before `at`; `None` at the start of the text.
+    /// The byte before `at`; `None` at the start of the text and behind what was replaced already: what stood there
+    /// is no context, or a second redaction, which sees a marker there, would decide otherwise.
     #[inline]
     pub(in crate::redact) fn before(&self, at: usize) -> Option<u8> {
-        self.bytes.get(at.checked_sub(1)?).copied()
+        self.bytes.get(at.checked_sub(1).filter(|before| *before >= self.floor.get())?).copied()
+    }
+
+    /// Lets no check look behind this byte.
+    pub(super) fn set_floor(&self, floor: usize) {
+        self.floor.set(floor);
     }
 
     /// End of the run of `class` that begins at `from`, at most `max` bytes on.
