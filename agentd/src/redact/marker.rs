@@ -3,6 +3,10 @@
 //! Owns how a marker reads. `[REDACTED:kind]`, as the audit writes it, is a marker too: whatever looks like one is
 //! treated as one when a text is about to be written.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 /// What stands in place of a secret in stores and logs.
 pub const MARKER: &str = "[REDACTED]";
 /// How every marker begins.
@@ -47,6 +51,16 @@ pub(super) fn end(at: &impl Fn(usize) -> Option<u8>, start: usize) -> Option<usi
         end += if name > 0 { name + 1 } else { 0 };
     }
     (at(end) == Some(b']')).then_some(end + 1)
+}
+
+/// Where markers begin; at the end of the bytes also where one may begin that is cut there.
+pub(super) fn starts(bytes: &[u8]) -> Vec<usize> {
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(OPEN));
+    let mut starts: Vec<usize> = FINDER.find_iter(bytes).collect();
+    let tail = bytes.len().saturating_sub(OPEN.len() - 1);
+    let cut = |at: &usize| bytes.get(*at..).is_some_and(|tail| OPEN.as_bytes().starts_with(tail));
+    starts.extend((tail..bytes.len()).find(cut));
+    starts
 }
 
 fn is_inside(byte: u8) -> bool {

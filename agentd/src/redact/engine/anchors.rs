@@ -102,6 +102,7 @@ impl Anchors {
     /// make a finding that begins before it.
     pub(in crate::redact) fn pass(&self, cursor: &Cursor<'_>, progress: &mut Progress, out: &mut Vec<Span>) -> usize {
         if let Some((kind, then)) = progress.open {
+            cursor.aim(progress.floor, progress.floor);
             let (end, open) = follow(cursor, progress.floor, then);
             out.push(Span { start: progress.floor, end, kind, continued: true });
             *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
@@ -140,7 +141,7 @@ impl Anchors {
             }
             at = end.max(progress.floor);
         }
-        cursor.set_floor(progress.floor);
+        cursor.aim(cursor.len(), progress.floor);
         let end = cursor.len();
         if cursor.is_last() {
             return end;
@@ -204,7 +205,7 @@ impl Anchors {
             if start < progress.from {
                 continue;
             }
-            cursor.set_floor(progress.floor);
+            cursor.aim(start, progress.floor);
             for anchor in &judges.of {
                 let rest = anchor.text.get(judges.head..).unwrap_or_default();
                 let whole = cursor.is_any_case(end, rest);
