@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    engine::{Anchor, Anchors, Coded, Cursor, Judge, Progress},
+    engine::{Anchor, Anchors, Coded, Cursor, Found, Judge, MARKER_KIND, Progress, Then},
     kinds::{self, Kind, Rule},
-    label, near,
+    label, marker, near,
     pattern::Pattern,
     shape, structure,
 };
@@ -57,7 +57,14 @@ impl Table {
     }
 
     fn build() -> Self {
-        let mut anchors = Vec::new();
+        let mut anchors = vec![Anchor {
+            text: marker::OPEN.to_owned(),
+            kind: MARKER_KIND,
+            judge: Box::new(|cursor, hit| {
+                let end = marker::end(&|at| cursor.at(at), hit.start)?;
+                Some(Found { start: hit.start, end, then: Then::Stop })
+            }),
+        }];
         for coded in coded() {
             let kind = Self::number(coded.id).unwrap_or_default();
             for anchor in coded.anchors {
