@@ -13,6 +13,8 @@ use std::{
     },
 };
 
+use serde::de::IgnoredAny;
+
 use super::{Finding, Redacted, Redactor, Stream, Vault, WriteConflict, vault::check_markers};
 
 /// Text as it goes to the provider. Cheap to clone.
@@ -78,27 +80,14 @@ impl ModelView {
 
     /// Text that is a JSON document stays one.
     pub fn json(&self, text: &str) -> Outbound {
-        let shown = self.text(text);
-        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text);
-        if shown.as_str() == text || parse(shown.as_str()).is_ok() {
-            return shown;
-        }
-        match parse(text) {
-            Ok(mut value) => {
-                self.leaves(&mut value);
-                Outbound(value.to_string().into())
-            }
-            Err(_) => shown,
-        }
-    }
-
-    fn leaves(&self, value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::String(text) => *text = self.text(text).as_str().to_owned(),
-            serde_json::Value::Array(list) => list.iter_mut().for_each(|one| self.leaves(one)),
-            serde_json::Value::Object(map) => map.values_mut().for_each(|one| self.leaves(one)),
-            _ => {}
-        }
+        self.vault.take_literals(text);
+        let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+        let flat = self.redactor.numbered(text, &self.vault);
+        let broken = flat.1 > 0 && !is_json(flat.0.as_str());
+        let whole = broken.then(|| self.redactor.json_text_numbered(text, &self.vault)).flatten();
+        let (shown, count) = whole.unwrap_or(flat);
+        self.hidden.fetch_add(count, Ordering::Relaxed);
+        shown.into()
     }
 
     /// Parts of a text, each as it reads within the whole: the body of a key stays hidden where only a line of it is
@@ -207,6 +196,19 @@ mod tests {
             texts,
             [Some("one "), Some("one [REDACTED:1]"), Some("[REDACTED:1] two"), Some("e [REDACTED:1] two"), None]
         );
+    }
+
+    #[test]
+    fn arguments_stay_json_and_count_once() {
+        let view = view();
+        assert_eq!(view.json(r#"{"a":"k-1234567890","n":1}"#).as_str(), r#"{"a":"[REDACTED:1]","n":1}"#);
+        // Whatever of the text around it is judged to belong to a secret, what is sent parses.
+        for text in [r#"{"cmd":"mysql -pk-1234567890\" -e x","password":"a\\","n":2}"#, r#"["k-1234567890\u0041"]"#] {
+            let shown = view.json(text);
+            assert!(serde_json::from_str::<IgnoredAny>(shown.as_str()).is_ok(), "{}", shown.as_str());
+            assert!(!shown.as_str().contains(KEY), "{}", shown.as_str());
+        }
+        assert_eq!(view.json("{\"path\":k-1234567890").as_str(), "{\"path\":[REDACTED:1]");
     }
 
     #[test]
