@@ -95,10 +95,14 @@ async fn sessions_list(daemon: &Daemon, uid: u32, list: &SessionsListRequest) ->
 async fn sessions_show(daemon: &Daemon, uid: u32, show: SessionsShowRequest) -> Result<SessionDetail, Failure> {
     let name = if show.name.is_empty() { DEFAULT_SESSION.to_owned() } else { show.name };
     let key = SessionKey { uid, project: agent::home_of(&show.cwd).await?, name };
-    daemon.agent.sessions.show(&key).ok_or_else(|| {
+    let mut detail = daemon.agent.sessions.show(&key).ok_or_else(|| {
         Failure::new(ErrorKind::NotFound, format!("no session {:?} in {}", key.name, key.project.display()))
             .hint("agentctl sessions list shows what there is")
-    })
+    })?;
+    // Questions and answers were redacted when they came; a file is called whatever somebody called it.
+    let redactors = daemon.redactors();
+    detail.files.iter_mut().for_each(|file| *file = redactors.kept(false).text(file).to_string());
+    Ok(detail)
 }
 
 async fn sessions_clear(daemon: &Daemon, uid: u32, clear: SessionsClearRequest) -> Result<ClearReport, Failure> {

@@ -1,7 +1,7 @@
 //! A labelled corpus of secrets and of texts that look like them, generated.
 //!
 //! The independent check of the redactor: templates written from how secrets occur in the world (`data/*.txt`), filled
-//! with random values. It knows nothing of the engine, and no live credential: every value comes out of a generator,
+//! with random values. It knows nothing of the engine but, for [`shape_samples`], its table; and no live credential: every value comes out of a generator,
 //! and the files hold pieces only.
 //!
 //! In a template `‹x32›` is a slot (a class of characters and a length, or a name, see [`slots`]) and `«…»` marks what
@@ -20,6 +20,8 @@ mod slots;
 mod template;
 
 use std::{collections::BTreeSet, ops::Range};
+
+use agentd::redact::kinds::{self, Rule};
 
 pub use encode::{base64, base64_url, hex, html, json, percent, unicode_quotes};
 pub use rng::Rng;
@@ -108,6 +110,19 @@ pub fn bare_tokens(seed: u64) -> Vec<(&'static str, String)> {
     let mut rng = Rng::new(seed);
     let forms = forms().into_iter().filter(|(_, template)| !template.contains('«'));
     forms.map(|(name, template)| (name, Draw::new(&mut rng).expand(template))).collect()
+}
+
+/// So many values of every pattern of the engine's table that describes a bare value, with the names of their rows.
+pub fn shape_samples(each: usize, seed: u64) -> Vec<(&'static str, String)> {
+    let mut rng = Rng::new(seed);
+    let mut all = Vec::new();
+    for kind in kinds::all() {
+        if let Rule::Shape(patterns) = kind.rule {
+            let values = patterns.iter().flat_map(|pattern| std::iter::repeat_n(pattern, each));
+            all.extend(values.map(|pattern| (kind.id, sample(pattern, &mut rng))));
+        }
+    }
+    all
 }
 
 fn forms() -> Vec<(&'static str, &'static str)> {

@@ -13,6 +13,7 @@ mod doors;
 mod failures;
 mod input;
 mod interrupts;
+mod kinds;
 mod offline;
 mod output;
 mod secrets;

@@ -11,6 +11,7 @@ mod corpus;
 mod hostile;
 mod json;
 mod kinds;
+mod log;
 mod pieces;
 mod recall;
 
