@@ -50,6 +50,10 @@ fn class(rest: &mut Peekable<Chars<'_>>) -> String {
             all.push(sign);
         }
     }
+    // Padding stands at the end of a value only, where a sample has none.
+    if all.len() > 1 {
+        all.retain(|sign| sign != '=');
+    }
     all
 }
 

@@ -123,6 +123,39 @@ fn what_a_command_prints_reaches_the_model_without_it_in_any_form() {
 }
 
 #[test]
+fn what_is_hidden_of_a_stream_is_counted_once_and_told() {
+    let cat = call("shell_execute", json!({ "command": ["cat", "c.toml"] }));
+    let said = Step::text(format!("It is {SECRET}.")).chunks(2, 0);
+    let desk = desk(Scenario::new().step(cat).step(said));
+    let answer = desk.json(["look"]);
+    assert_eq!((&answer["redactions"], &answer["answer"]), (&json!(2), &json!("It is [REDACTED].")), "{answer}");
+    desk.provider.play(Scenario::new().step(call("read_text_file", json!({ "path": "c.toml" }))).text("seen"));
+    let footer = desk.ask(["-v", "look"]).run().expect_ok().stderr;
+    assert!(footer.contains("1 secret redacted"), "{footer}");
+    let status = desk.ctl(["status", "--json"]).run().expect_ok().json();
+    let facts = status["facts"].as_array().unwrap();
+    let redacted = facts.iter().find(|fact| fact["name"] == "redacted").unwrap();
+    assert!(redacted["value"].as_str().unwrap().starts_with("known-value "), "{status}");
+    not_sent(&desk);
+    not_kept(desk);
+}
+
+#[test]
+fn the_log_says_whether_an_exchange_would_be_worth_keeping() {
+    let answer = "The daemon listens in listen.rs, where the socket gets its mode.";
+    let desk = desk(Scenario::new().text(answer).text(SECRET).text("Error: file not found, so nothing can be said."));
+    for _ in 0..3 {
+        desk.answer(["where?"]);
+    }
+    let log = desk.ctl(["daemon", "logs", "-n", "1000"]).run().expect_ok().stdout;
+    let told: Vec<_> = log.lines().filter(|line| line.contains(": answered ")).collect();
+    let storable: Vec<_> = told.iter().map(|line| line.contains("storable=true")).collect();
+    assert_eq!(storable, [true, false, false], "{log}");
+    assert!(log.contains("why=mostly secrets") && log.contains("why=the answer is an error"), "{log}");
+    not_kept(desk);
+}
+
+#[test]
 fn what_the_provider_echoes_is_not_told() {
     let echo = json!({ "error": { "message": format!("bad input: {} {SECRET}", "x".repeat(280)) } }).to_string();
     let scenario = Scenario::new()
