@@ -53,7 +53,8 @@ impl Scan {
 
     /// Drops the first `bytes` of the view, which nobody will ask for again.
     pub(super) fn forget(&mut self, bytes: usize) {
-        for at in [&mut self.anchors.from, &mut self.anchors.floor, &mut self.runs, &mut self.known, &mut self.line] {
+        self.anchors.forget(bytes);
+        for at in [&mut self.runs, &mut self.known, &mut self.line] {
             *at = at.saturating_sub(bytes);
         }
         for span in &mut self.found {

@@ -32,11 +32,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, last, starved: Cell::new(false), markers, floor: Cell::new(0), wall: Cell::new(usize::MAX) }
     }
 
-    /// The byte at `at`; `None` behind the end, and behind the first byte of a marker of ours: what was replaced ends
+    /// The byte at `at`; `None` behind the end, and from a marker of ours on: what was replaced ends
     /// what a check may look at, so that a second redaction finds nothing across it that the first did not.
     #[inline]
     pub(in crate::redact) fn at(&self, at: usize) -> Option<u8> {
-        if at > self.wall.get() {
+        if at >= self.wall.get() {
             return self.behind_wall();
         }
         let byte = self.bytes.get(at).copied();
@@ -59,6 +59,12 @@ impl<'a> Cursor<'a> {
         self.floor.set(floor);
         let next = self.markers.partition_point(|marker| *marker <= start);
         self.wall.set(self.markers.get(next).copied().unwrap_or(usize::MAX));
+    }
+
+    /// True when a marker of ours begins here. A value that ends there was judged before the marker was set, with what
+    /// it stands for, and was found to be none.
+    pub(in crate::redact) fn is_marker(&self, at: usize) -> bool {
+        at == self.wall.get()
     }
 
     #[cold]
