@@ -46,7 +46,8 @@ fn a_value_of_every_shape_is_sent_nowhere_and_shown_to_nobody() {
         let found = left(&samples, &String::from_utf8_lossy(&chat.raw));
         assert!(found.is_empty(), "request {}: {found:#?}", number + 1);
     }
-    assert_eq!(desk.chats().len(), 4, "the question, two results, and the history once more");
+    // The question, two results, the history once more; and one more when the long reply was cut at the output limit.
+    assert!(desk.chats().len() >= 4, "{}", desk.chats().len());
     let shown = desk.ctl(["sessions", "show", "--json"]).run().expect_ok().stdout;
     let found = left(&samples, &(printed + &shown));
     assert!(found.is_empty(), "shown: {found:#?}");
