@@ -46,21 +46,22 @@ impl<'a> Cursor<'a> {
     /// End of the run of `class` that begins at `from`, at most `max` bytes on.
     #[inline]
     pub(in crate::redact) fn run(&self, from: usize, max: usize, class: Class) -> usize {
-        let mut at = from;
-        while at - from < max && self.at(at).is_some_and(|byte| class.has(byte)) {
-            at += 1;
+        let end = from.saturating_add(max).min(self.bytes.len());
+        let window = self.bytes.get(from..end).unwrap_or_default();
+        if let Some(length) = window.iter().position(|byte| !class.has(*byte)) {
+            return from + length;
         }
-        at
+        if window.len() < max && !self.last {
+            self.starved.set(true);
+        }
+        from + window.len()
     }
 
     /// Start of the run of `class` that ends at `to`, at most `max` bytes back.
     #[inline]
     pub(in crate::redact) fn run_back(&self, to: usize, max: usize, class: Class) -> usize {
-        let mut at = to;
-        while to - at < max && self.before(at).is_some_and(|byte| class.has(byte)) {
-            at -= 1;
-        }
-        at
+        let window = self.bytes.get(to.saturating_sub(max)..to).unwrap_or_default();
+        to - window.iter().rev().position(|byte| !class.has(*byte)).unwrap_or(window.len())
     }
 
     /// True when `text` stands at `at`, exactly.

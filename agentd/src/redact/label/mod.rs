@@ -12,6 +12,7 @@
 //!
 //! Invariant: all is read through the cursor within its bounds, and work per hit is bounded.
 
+mod choice;
 mod flags;
 mod judge;
 mod lines;
