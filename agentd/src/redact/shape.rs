@@ -22,9 +22,6 @@ pub(super) fn judge(row: &Kind, pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit
     if cursor.slice(hit.start, hit.end) != pattern.anchor().as_bytes() {
         return None;
     }
-    if goes_on_like(cursor, pattern.anchor().as_bytes(), hit) {
-        return None;
-    }
     let at = |at: usize| cursor.at(at);
     let start = pattern.match_before(&at, hit.start)?.max(hit.floor);
     if !begins(cursor, start, hit) {
@@ -37,12 +34,6 @@ pub(super) fn judge(row: &Kind, pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit
     }
     let found = extended(cursor, start, end);
     (!row.exact || found.end == end).then_some(found)
-}
-
-/// True within a long run of an anchor that is one sign repeated: the hit before judged the same value and more.
-fn goes_on_like(cursor: &Cursor<'_>, anchor: &[u8], hit: Hit) -> bool {
-    let Some((first, rest)) = anchor.split_first().filter(|_| hit.start > hit.floor) else { return false };
-    anchor.len() >= DISTINCT_ANCHOR && cursor.before(hit.start) == Some(*first) && rest.iter().all(|byte| byte == first)
 }
 
 /// True when a token may begin here.

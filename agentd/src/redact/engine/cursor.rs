@@ -66,15 +66,22 @@ impl<'a> Cursor<'a> {
 
     /// True when `text` stands at `at`, exactly.
     pub(in crate::redact) fn is(&self, at: usize, text: &str) -> bool {
-        text.bytes().enumerate().all(|(index, byte)| self.at(at + index) == Some(byte))
+        match self.bytes.get(at..at + text.len()) {
+            Some(window) => window.iter().zip(text.bytes()).all(|(byte, other)| *byte == other),
+            None => text.bytes().enumerate().all(|(index, byte)| self.at(at + index) == Some(byte)),
+        }
     }
 
     /// True when `lower` stands at `at` in any case; `lower` is in lower case.
     pub(in crate::redact) fn is_any_case(&self, at: usize, lower: &str) -> bool {
-        lower
-            .bytes()
-            .enumerate()
-            .all(|(index, byte)| self.at(at + index).is_some_and(|b| b.to_ascii_lowercase() == byte))
+        let same = |(byte, lower): (&u8, u8)| byte.to_ascii_lowercase() == lower;
+        match self.bytes.get(at..at + lower.len()) {
+            Some(window) => window.iter().zip(lower.bytes()).all(same),
+            None => lower
+                .bytes()
+                .enumerate()
+                .all(|(index, lower)| self.at(at + index).is_some_and(|byte| same((&byte, lower)))),
+        }
     }
 
     /// The bytes of a range, as far as they are there. Ask [`Self::at`] or [`Self::run`] first: a range says nothing

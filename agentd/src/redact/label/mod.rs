@@ -380,9 +380,11 @@ fn is_given(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let line = behind.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
     let within = if line.is_empty() { behind } else { line };
     BEFORE.iter().any(|before| line.ends_with(before.as_bytes()))
-        || within.iter().enumerate().filter(|(_, byte)| **byte == b' ').any(|(at, _)| {
-            let word = within.get(..=at).unwrap_or_default();
-            EARLIER.iter().any(|before| word.ends_with(before.as_bytes()))
+        || within.windows(2).enumerate().any(|(at, pair)| {
+            // What the words end with: few others do.
+            let word = within.get(..at + 2).unwrap_or_default();
+            matches!(pair, [b'n' | b'e' | b'g' | b'R' | b'E', b' '])
+                && EARLIER.iter().any(|before| word.ends_with(before.as_bytes()))
         })
 }
 
@@ -407,6 +409,10 @@ fn is_first_argument(cursor: &Cursor<'_>, start: usize) -> bool {
 /// True when only blanks, `export` and the like stand before the name on its line.
 fn starts_line(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let behind = cursor.slice(start - 24.min(start - floor), start);
+    // What may stand right before the name; the ordinary case is another sign.
+    if !matches!(behind.last(), None | Some(b' ' | b'\t' | b'\n' | b'\r' | b'+' | b'*' | b'>' | b':' | b'-')) {
+        return false;
+    }
     let line = behind.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let line = line.trim_ascii();
     line.is_empty()
