@@ -243,6 +243,7 @@ pub fn pass_through(args: &[OsString]) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// When it cannot be started.
+#[expect(clippy::disallowed_methods, reason = "this is the one file of the client that starts a process")]
 pub fn replace(args: &[OsString]) -> Result<Infallible, Failure> {
     let program = find_agentd()?;
     let error = Command::new(&program).args(args).exec();

@@ -3,6 +3,10 @@
 //! Owns how a marker reads. `[REDACTED:kind]`, as the audit writes it, is a marker too: whatever looks like one is
 //! treated as one when a text is about to be written.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 /// What stands in place of a secret in stores and logs.
 pub const MARKER: &str = "[REDACTED]";
 /// How every marker begins.
@@ -29,14 +33,34 @@ pub(super) struct Found<'t> {
 /// The markers of a text, in order.
 pub(super) fn markers(text: &str) -> impl Iterator<Item = Found<'_>> {
     text.match_indices(OPEN).filter_map(|(start, _)| {
-        let rest = text.get(start + OPEN.len()..)?;
-        let inside = rest.strip_prefix(':').unwrap_or("");
-        let name = inside.bytes().take(INSIDE_MAX + 1).take_while(|b| is_inside(*b)).count();
-        let length = OPEN.len() + if name > 0 { 1 + name } else { 0 };
-        let closed = text.as_bytes().get(start + length) == Some(&b']') && name <= INSIDE_MAX;
-        let number = inside.get(..name).filter(|name| !name.starts_with('0')).and_then(|name| name.parse().ok());
-        closed.then_some(Found { start, text: text.get(start..=start + length)?, number })
+        let text = text.get(start..end(&|at| text.as_bytes().get(at).copied(), start)?)?;
+        let name = text.strip_prefix(OPEN)?.strip_prefix(':').and_then(|name| name.strip_suffix(']'));
+        let number = name.filter(|name| !name.starts_with('0')).and_then(|name| name.parse().ok());
+        Some(Found { start, text, number })
     })
+}
+
+/// Where the marker ends that begins at `start`, if one does.
+pub(super) fn end(at: &impl Fn(usize) -> Option<u8>, start: usize) -> Option<usize> {
+    if !OPEN.bytes().zip(start..).all(|(byte, place)| at(place) == Some(byte)) {
+        return None;
+    }
+    let mut end = start + OPEN.len();
+    if at(end) == Some(b':') {
+        let name = (1..=INSIDE_MAX).take_while(|place| at(end + place).is_some_and(is_inside)).count();
+        end += if name > 0 { name + 1 } else { 0 };
+    }
+    (at(end) == Some(b']')).then_some(end + 1)
+}
+
+/// Where markers begin; at the end of the bytes also where one may begin that is cut there.
+pub(super) fn starts(bytes: &[u8]) -> Vec<usize> {
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(OPEN));
+    let mut starts: Vec<usize> = FINDER.find_iter(bytes).collect();
+    let tail = bytes.len().saturating_sub(OPEN.len() - 1);
+    let cut = |at: &usize| bytes.get(*at..).is_some_and(|tail| OPEN.as_bytes().starts_with(tail));
+    starts.extend((tail..bytes.len()).find(cut));
+    starts
 }
 
 fn is_inside(byte: u8) -> bool {

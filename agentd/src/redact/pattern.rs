@@ -9,9 +9,10 @@
 //! backtracking.
 //!
 //! Invariants: ASCII only, so what is matched begins and ends on character boundaries; a look to the left is at most
-//! [`BEFORE_MAX`] bytes; a run without an upper bound is looked at for [`OPEN_MAX`] bytes, who wants the rest of it
-//! follows [`Pattern::tail`]; a byte is read only through the caller's `at`, which may note that it wanted one that
-//! has not arrived.
+//! [`BEFORE_MAX`] bytes; a run without an upper bound is looked at for [`OPEN_MAX`] bytes; a byte is read only through
+//! the caller's `at`, which may note that it wanted one that has not arrived.
+
+use super::engine::Class;
 
 /// Longest look to the left of an anchor. Longer ones would be paid again at each repetition of the anchor.
 pub(super) const BEFORE_MAX: usize = 128;
@@ -44,38 +45,6 @@ pub(super) enum PatternError {
     Before,
 }
 
-/// A set of ASCII bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Class(u128);
-
-impl Class {
-    fn range(first: u8, last: u8) -> Self {
-        Self((first..=last.min(127)).fold(0, |bits, byte| bits | 1 << byte))
-    }
-
-    fn one(byte: u8) -> Self {
-        Self::range(byte, byte)
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// True when the byte is in the set.
-    pub(super) fn has(self, byte: u8) -> bool {
-        byte < 128 && self.0 >> byte & 1 == 1
-    }
-
-    /// The bytes of the set, in order.
-    pub(super) fn bytes(self) -> impl Iterator<Item = u8> {
-        (0..128).filter(move |&byte| self.has(byte))
-    }
-}
-
 /// A class and how often it follows itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Atom {
@@ -104,8 +73,7 @@ impl Atom {
 
     /// The byte of a literal sign.
     fn literal(self) -> Option<u8> {
-        let single = self.class.0.count_ones() == 1 && self.is_fixed() && self.min == 1;
-        single.then(|| u8::try_from(self.class.0.trailing_zeros()).ok()).flatten()
+        self.class.single().filter(|_| self.is_fixed() && self.min == 1)
     }
 }
 
@@ -164,12 +132,8 @@ impl Pattern {
         self.match_after(at, from)
     }
 
-    /// The class in which a value ends: its run goes on as far as the text has it.
-    pub(super) fn tail(&self) -> Option<Class> {
-        self.after.last().map(|atom| atom.class)
-    }
-
     /// All atoms in order, the anchor's signs among them.
+    #[cfg(test)]
     pub(super) fn atoms(&self) -> impl Iterator<Item = Atom> {
         let sign = |byte| Atom { class: Class::one(byte), min: 1, max: Some(1) };
         self.before.iter().copied().chain(self.anchor.bytes().map(sign)).chain(self.after.iter().copied())
@@ -235,11 +199,11 @@ fn escaped(rest: &mut impl Iterator<Item = u8>) -> Result<Class, PatternError> {
 }
 
 fn class(rest: &mut std::iter::Peekable<impl Iterator<Item = u8>>) -> Result<Class, PatternError> {
-    let mut all = Class(0);
+    let mut all = Class::EMPTY;
     loop {
         let first = rest.next().ok_or(PatternError::Open)?;
         let item = match first {
-            b']' if all.0 == 0 => return Err(PatternError::Class),
+            b']' if all == Class::EMPTY => return Err(PatternError::Class),
             b']' => return Ok(all),
             b'\\' => escaped(rest)?,
             b'[' | b'^' => return Err(PatternError::Sign),
@@ -347,7 +311,6 @@ mod tests {
         let pattern = Pattern::parse("abc[0-9]{3,}").unwrap();
         let text = format!("abc{}", "7".repeat(3 * OPEN_MAX));
         assert_eq!(place(&pattern, &text), Some((0, 3 + OPEN_MAX)));
-        assert!(pattern.tail().is_some_and(|class| class.has(b'7') && !class.has(b'a')));
     }
 
     #[test]

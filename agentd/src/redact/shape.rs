@@ -22,8 +22,8 @@ pub(super) fn judge(row: &Kind, pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit
     if cursor.slice(hit.start, hit.end) != pattern.anchor().as_bytes() {
         return None;
     }
-    let at = |at: usize| cursor.at(at);
-    let start = pattern.match_before(&at, hit.start)?.max(hit.floor);
+    let behind = |at: usize| cursor.at(at).filter(|_| at >= hit.floor);
+    let start = pattern.match_before(&behind, hit.start)?;
     if !begins(cursor, start, hit) {
         return None;
     }
@@ -47,7 +47,7 @@ pub(super) fn is_boundary(cursor: &Cursor<'_>, at: usize) -> bool {
     if !WORD.has(before) && before != b'-' {
         return true;
     }
-    let escape = |back: usize| at.checked_sub(back).and_then(|at| cursor.at(at));
+    let escape = |back: usize| cursor.before((at + 1).checked_sub(back)?);
     match before {
         b'n' | b't' | b'r' => escape(2) == Some(b'\\'),
         b'0'..=b'9' | b'A'..=b'F' | b'a'..=b'f' => {

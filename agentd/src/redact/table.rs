@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{
-    engine::{Anchor, Anchors, Coded, Cursor, Found, Hit, Progress},
+    engine::{Anchor, Anchors, Coded, Cursor, Found, Judge, MARKER_KIND, Progress, Then},
     kinds::{self, Kind, Rule},
-    label, near,
+    label, marker, near,
     pattern::Pattern,
     shape, structure,
 };
@@ -57,7 +57,14 @@ impl Table {
     }
 
     fn build() -> Self {
-        let mut anchors = Vec::new();
+        let mut anchors = vec![Anchor {
+            text: marker::OPEN.to_owned(),
+            kind: MARKER_KIND,
+            judge: Box::new(|cursor, hit| {
+                let end = marker::end(&|at| cursor.at(at), hit.start)?;
+                Some(Found { start: hit.start, end, then: Then::Stop })
+            }),
+        }];
         for coded in coded() {
             let kind = Self::number(coded.id).unwrap_or_default();
             for anchor in coded.anchors {
@@ -87,7 +94,6 @@ impl Table {
 
 /// The anchors of a row. One whose pattern is not in the language has none; a test finds it.
 fn row(row: &'static Kind, kind: u16, anchors: &mut Vec<Anchor>) {
-    type Judge = Box<dyn Fn(&Cursor<'_>, Hit) -> Option<Found> + Send + Sync>;
     let mut add = |text: &str, judge: Judge| anchors.push(Anchor { text: text.to_owned(), kind, judge });
     let parsed = |patterns: &[&str]| -> Vec<Pattern> {
         patterns.iter().filter_map(|source| Pattern::parse(source).ok()).collect()

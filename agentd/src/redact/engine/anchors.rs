@@ -18,6 +18,8 @@ const HOLD_RUN: usize = LOOK_BEHIND + 32;
 /// What such a finding is made of: a password before an `@` may hold any sign but blanks and quotes.
 const HELD: Class = Class::of("!#-&(-_a-~");
 
+/// The kind of a marker of ours, which is no secret but a boundary.
+pub(in crate::redact) const MARKER_KIND: u16 = u16::MAX;
 /// Automata that walk side by side.
 const LANES: usize = 4;
 /// Bytes judged at once: what a finding makes superfluous of the automata's work is at most this.
@@ -117,6 +119,7 @@ impl Anchors {
     /// make a finding that begins before it.
     pub(in crate::redact) fn pass(&self, cursor: &Cursor<'_>, progress: &mut Progress, out: &mut Vec<Span>) -> usize {
         if let Some((kind, then)) = progress.open {
+            cursor.aim(progress.floor, progress.floor);
             let (end, open) = follow(cursor, progress.floor, then);
             out.push(Span { start: progress.floor, end, kind, continued: true });
             *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
@@ -143,7 +146,9 @@ impl Anchors {
                     Verdict::Wait(hit) => return self.hold(cursor, hit).max(progress.floor),
                     Verdict::Found(kind, found) => {
                         let (end, open) = follow(cursor, found.end, found.then);
-                        out.push(Span { start: found.start, end, kind, continued: false });
+                        if kind != MARKER_KIND {
+                            out.push(Span { start: found.start, end, kind, continued: false });
+                        }
                         *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
                         if open.is_some() {
                             return end;
@@ -153,6 +158,7 @@ impl Anchors {
             }
             at = end.max(progress.floor);
         }
+        cursor.aim(cursor.len(), progress.floor);
         let end = cursor.len();
         if cursor.is_last() {
             return end;
@@ -177,13 +183,11 @@ impl Anchors {
                 *state = self.dfa.next_state(Anchored::No, *state, *byte);
             }
         }
-        let parts: [&[u8]; LANES] = std::array::from_fn(|lane| {
-            let first = from + lane * length;
-            bytes.get(first..first + length).unwrap_or_default()
-        });
-        for at in 0..length {
-            for lane in 0..LANES {
-                states[lane] = self.dfa.next_state(Anchored::No, states[lane], parts[lane][at]);
+        let part = |lane: usize| bytes.get(from + lane * length..from + (lane + 1) * length).unwrap_or_default();
+        let side_by_side = part(0).iter().zip(part(1)).zip(part(2)).zip(part(3));
+        for (at, (((first, second), third), fourth)) in side_by_side.enumerate() {
+            for (lane, byte) in [first, second, third, fourth].into_iter().enumerate() {
+                states[lane] = self.dfa.next_state(Anchored::No, states[lane], *byte);
                 if self.dfa.is_special(states[lane]) && self.dfa.is_match(states[lane]) {
                     lanes[lane].push((from + lane * length + at + 1, states[lane]));
                 }
@@ -218,6 +222,7 @@ impl Anchors {
             if start < progress.from || judges.are_inside(cursor, start, progress.floor) {
                 continue;
             }
+            cursor.aim(start, progress.floor);
             for anchor in &judges.of {
                 let rest = anchor.text.get(judges.head..).unwrap_or_default();
                 let whole = cursor.is_any_case(end, rest);

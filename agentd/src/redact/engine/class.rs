@@ -26,6 +26,37 @@ impl Class {
         Self(set)
     }
 
+    /// No byte.
+    pub(in crate::redact) const EMPTY: Self = Self([0; 4]);
+
+    /// The bytes from the first to the last.
+    pub(in crate::redact) fn range(first: u8, last: u8) -> Self {
+        (first..=last).fold(Self::EMPTY, |class, byte| class.and(Self::one(byte)))
+    }
+
+    /// One byte.
+    pub(in crate::redact) const fn one(byte: u8) -> Self {
+        let mut set = [0_u64; 4];
+        set[(byte >> 6) as usize] = 1 << (byte & 63);
+        Self(set)
+    }
+
+    /// The byte of a set of one.
+    pub(in crate::redact) fn single(self) -> Option<u8> {
+        let mut bytes = self.bytes();
+        bytes.next().filter(|_| bytes.next().is_none())
+    }
+
+    /// True when the sets share a byte.
+    pub(in crate::redact) fn meets(self, other: Self) -> bool {
+        self.0.iter().zip(other.0).any(|(mine, other)| mine & other != 0)
+    }
+
+    /// The bytes of the set, in order.
+    pub(in crate::redact) fn bytes(self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(move |&byte| self.has(byte))
+    }
+
     /// This set and the other.
     pub(in crate::redact) const fn and(self, other: Self) -> Self {
         Self([self.0[0] | other.0[0], self.0[1] | other.0[1], self.0[2] | other.0[2], self.0[3] | other.0[3]])

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use super::class::Class;
+use super::{super::marker, class::Class};
 
 /// Bytes after an anchor that a check may look at before it decides. Longer values are decided at the bound and then
 /// swallowed along their run, so this also bounds what a stream holds back.
@@ -20,16 +20,25 @@ pub(in crate::redact) struct Cursor<'a> {
     /// The text ends here: nothing more will arrive.
     last: bool,
     starved: Cell<bool>,
+    /// Where markers of ours begin; the last may be cut by the end of what has arrived.
+    markers: Vec<usize>,
+    floor: Cell<usize>,
+    wall: Cell<usize>,
 }
 
 impl<'a> Cursor<'a> {
     pub(in crate::redact) fn new(bytes: &'a [u8], last: bool) -> Self {
-        Self { bytes, last, starved: Cell::new(false) }
+        let markers = marker::starts(bytes);
+        Self { bytes, last, starved: Cell::new(false), markers, floor: Cell::new(0), wall: Cell::new(usize::MAX) }
     }
 
-    /// The byte at `at`; `None` behind the end.
+    /// The byte at `at`; `None` behind the end, and behind the first byte of a marker of ours: what was replaced ends
+    /// what a check may look at, so that a second redaction finds nothing across it that the first did not.
     #[inline]
     pub(in crate::redact) fn at(&self, at: usize) -> Option<u8> {
+        if at > self.wall.get() {
+            return self.behind_wall();
+        }
         let byte = self.bytes.get(at).copied();
         if byte.is_none() && !self.last {
             self.starved.set(true);
@@ -37,10 +46,28 @@ impl<'a> Cursor<'a> {
         byte
     }
 
-    /// The byte before `at`; `None` at the start of the text.
+    /// The byte before `at`; `None` at the start of the text and behind what was replaced already: what stood there
+    /// is no context, or a second redaction, which sees a marker there, would decide otherwise.
     #[inline]
     pub(in crate::redact) fn before(&self, at: usize) -> Option<u8> {
-        self.bytes.get(at.checked_sub(1)?).copied()
+        self.bytes.get(at.checked_sub(1).filter(|before| *before >= self.floor.get())?).copied()
+    }
+
+    /// Sets the bounds of what may be looked at from an anchor at `start`: nothing before `floor`, nothing behind the
+    /// next marker.
+    pub(super) fn aim(&self, start: usize, floor: usize) {
+        self.floor.set(floor);
+        let next = self.markers.partition_point(|marker| *marker <= start);
+        self.wall.set(self.markers.get(next).copied().unwrap_or(usize::MAX));
+    }
+
+    #[cold]
+    fn behind_wall(&self) -> Option<u8> {
+        let cut = !self.last && self.wall.get() + marker::OPEN.len() > self.bytes.len();
+        if cut {
+            self.starved.set(true);
+        }
+        None
     }
 
     /// End of the run of `class` that begins at `from`, at most `max` bytes on.

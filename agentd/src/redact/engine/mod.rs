@@ -9,7 +9,7 @@ mod cursor;
 
 use super::structure::swallow;
 
-pub(super) use anchors::{Anchor, Anchors, Judge, Progress};
+pub(super) use anchors::{Anchor, Anchors, Judge, MARKER_KIND, Progress};
 pub(super) use class::{Class, DIGIT, TOKEN, WORD};
 pub(super) use cursor::{Cursor, LOOK_AHEAD, LOOK_BEHIND};
 
