@@ -61,6 +61,18 @@ impl<'a> Cursor<'a> {
         self.wall.set(self.markers.get(next).copied().unwrap_or(usize::MAX));
     }
 
+    /// The end of what [`Self::at`] returns a byte for.
+    #[inline]
+    fn seen(&self) -> usize {
+        self.wall.get().saturating_add(1).min(self.bytes.len())
+    }
+
+    /// So many bytes at `at`, when all are seen.
+    #[inline]
+    fn window(&self, at: usize, length: usize) -> Option<&[u8]> {
+        self.bytes.get(at..at + length).filter(|_| at + length <= self.seen())
+    }
+
     #[cold]
     fn behind_wall(&self) -> Option<u8> {
         let cut = !self.last && self.wall.get() + marker::OPEN.len() > self.bytes.len();
@@ -73,13 +85,14 @@ impl<'a> Cursor<'a> {
     /// End of the run of `class` that begins at `from`, at most `max` bytes on.
     #[inline]
     pub(in crate::redact) fn run(&self, from: usize, max: usize, class: Class) -> usize {
-        let end = from.saturating_add(max).min(self.bytes.len());
+        let end = from.saturating_add(max).min(self.seen());
         let window = self.bytes.get(from..end).unwrap_or_default();
         if let Some(length) = window.iter().position(|byte| !class.has(*byte)) {
             return from + length;
         }
-        if window.len() < max && !self.last {
-            self.starved.set(true);
+        if window.len() < max {
+            // Notes what is missing there.
+            self.at(from + window.len());
         }
         from + window.len()
     }
@@ -87,13 +100,14 @@ impl<'a> Cursor<'a> {
     /// Start of the run of `class` that ends at `to`, at most `max` bytes back.
     #[inline]
     pub(in crate::redact) fn run_back(&self, to: usize, max: usize, class: Class) -> usize {
-        let window = self.bytes.get(to.saturating_sub(max)..to).unwrap_or_default();
+        let from = to.saturating_sub(max).max(self.floor.get());
+        let window = self.bytes.get(from..to).unwrap_or_default();
         to - window.iter().rev().position(|byte| !class.has(*byte)).unwrap_or(window.len())
     }
 
     /// True when `text` stands at `at`, exactly.
     pub(in crate::redact) fn is(&self, at: usize, text: &str) -> bool {
-        match self.bytes.get(at..at + text.len()) {
+        match self.window(at, text.len()) {
             Some(window) => window.iter().zip(text.bytes()).all(|(byte, other)| *byte == other),
             None => text.bytes().enumerate().all(|(index, byte)| self.at(at + index) == Some(byte)),
         }
@@ -102,7 +116,7 @@ impl<'a> Cursor<'a> {
     /// True when `lower` stands at `at` in any case; `lower` is in lower case.
     pub(in crate::redact) fn is_any_case(&self, at: usize, lower: &str) -> bool {
         let same = |(byte, lower): (&u8, u8)| byte.to_ascii_lowercase() == lower;
-        match self.bytes.get(at..at + lower.len()) {
+        match self.window(at, lower.len()) {
             Some(window) => window.iter().zip(lower.bytes()).all(same),
             None => lower
                 .bytes()
