@@ -272,17 +272,15 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool, kind: Kind) -> Option<Pla
 
 /// The value in a later option: `set NAME --body "…"`.
 fn option(cursor: &Cursor<'_>, place: Place) -> Option<Place> {
-    let mut at = place.at;
-    while at - place.at < 96 {
-        if !matches!(cursor.at(at)?, b' ' | b'-' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_') {
-            return None;
-        }
+    const WORDS: Class = Class::of("A-Za-z0-9/._ -");
+    let end = cursor.run(place.at, 96, WORDS);
+    let words = cursor.slice(place.at, end);
+    for (at, _) in (place.at..).zip(words.windows(2)).filter(|(_, pair)| *pair == b"--") {
         if let Some(name) =
             ["--body ", "--value ", "--secret-string ", "--data "].iter().find(|name| cursor.is(at, name))
         {
             return Some(Place { link: Link::Assign, at: at + name.len(), quoted: true, tight: true });
         }
-        at += 1;
     }
     None
 }
