@@ -68,7 +68,9 @@ impl Table {
         for coded in coded() {
             let kind = Self::number(coded.id).unwrap_or_default();
             for anchor in coded.anchors {
-                anchors.push(Anchor { text: (*anchor).to_owned(), kind, judge: Box::new(coded.check) });
+                let judge: Judge =
+                    Box::new(|cursor, hit| (coded.check)(cursor, hit).filter(|found| !cursor.is_marker(found.end)));
+                anchors.push(Anchor { text: (*anchor).to_owned(), kind, judge });
             }
         }
         for (number, kind) in (0..).zip(kinds::all()) {

@@ -72,13 +72,13 @@ impl Judges {
     /// True within a run of the sign that the anchors repeat, as zeros are in base64: only the first two places of a
     /// run are judged, or each byte of it would be.
     fn are_inside(&self, cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
-        let sign = cursor.at(start);
-        self.one_sign && start >= floor + 2 && cursor.before(start) == sign && cursor.before(start - 1) == sign
+        let like = |at| cursor.before(at) == cursor.at(start);
+        self.one_sign && start >= floor + 2 && like(start) && like(start - 1)
     }
 }
 
 /// Where a pass stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(in crate::redact) struct Progress {
     /// Anchors that begin before this byte are decided.
     pub(in crate::redact) from: usize,
@@ -86,6 +86,43 @@ pub(in crate::redact) struct Progress {
     pub(in crate::redact) floor: usize,
     /// How the last finding goes on.
     pub(in crate::redact) open: Option<(u16, Then)>,
+    /// Findings that begin behind the anchor that gave them away, in order. What stands before them is still judged:
+    /// `curl -H "Authorization: …" -u user:…`.
+    ahead: Vec<(usize, usize)>,
+}
+
+impl Progress {
+    /// Takes a finding. One that begins at its anchor, or has no end yet, is all there is until its end.
+    fn take(&mut self, hit: Hit, start: usize, end: usize, open: Option<(u16, Then)>) {
+        if start <= hit.end || open.is_some() {
+            self.pass(end, open);
+        } else if !self.ahead.contains(&(start, end)) {
+            self.ahead.insert(self.ahead.partition_point(|other| *other < (start, end)), (start, end));
+        }
+    }
+
+    fn pass(&mut self, end: usize, open: Option<(u16, Then)>) {
+        self.ahead.retain(|ahead| ahead.1 > end);
+        (self.from, self.floor, self.open) = (end, end, open);
+    }
+
+    /// False for an anchor that begins in what was found or decided already.
+    fn admits(&mut self, start: usize) -> bool {
+        while let Some(&(_, end)) = self.ahead.first().filter(|ahead| ahead.1 <= start) {
+            self.ahead.remove(0);
+            self.floor = self.floor.max(end);
+        }
+        start >= self.from && start >= self.floor && self.ahead.iter().all(|ahead| start < ahead.0 || ahead.1 <= start)
+    }
+
+    /// Moves everything to the left.
+    pub(in crate::redact) fn forget(&mut self, bytes: usize) {
+        self.from = self.from.saturating_sub(bytes);
+        self.floor = self.floor.saturating_sub(bytes);
+        for (start, end) in &mut self.ahead {
+            (*start, *end) = (start.saturating_sub(bytes), end.saturating_sub(bytes));
+        }
+    }
 }
 
 impl Anchors {
@@ -119,10 +156,11 @@ impl Anchors {
     /// make a finding that begins before it.
     pub(in crate::redact) fn pass(&self, cursor: &Cursor<'_>, progress: &mut Progress, out: &mut Vec<Span>) -> usize {
         if let Some((kind, then)) = progress.open {
-            cursor.aim(progress.floor, progress.floor);
+            // The body of a key is judged by the line before, which is part of the same finding.
+            cursor.aim(progress.floor, 0);
             let (end, open) = follow(cursor, progress.floor, then);
             out.push(Span { start: progress.floor, end, kind, continued: true });
-            *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
+            progress.pass(end, open.map(|then| (kind, then)));
             if open.is_some() {
                 return end;
             }
@@ -144,12 +182,12 @@ impl Anchors {
                 match self.judge(cursor, state, end, progress) {
                     Verdict::Clean => {}
                     Verdict::Wait(hit) => return self.hold(cursor, hit).max(progress.floor),
-                    Verdict::Found(kind, found) => {
+                    Verdict::Found(hit, kind, found) => {
                         let (end, open) = follow(cursor, found.end, found.then);
                         if kind != MARKER_KIND {
                             out.push(Span { start: found.start, end, kind, continued: false });
                         }
-                        *progress = Progress { from: end, floor: end, open: open.map(|then| (kind, then)) };
+                        progress.take(hit, found.start, end, open.map(|then| (kind, then)));
                         if open.is_some() {
                             return end;
                         }
@@ -214,15 +252,18 @@ impl Anchors {
         cursor.run_back(hit.start, HOLD_RUN, HELD).min((hit.end + 1).saturating_sub(self.longest))
     }
 
-    fn judge(&self, cursor: &Cursor<'_>, state: StateID, end: usize, progress: &Progress) -> Verdict {
+    fn judge(&self, cursor: &Cursor<'_>, state: StateID, end: usize, progress: &mut Progress) -> Verdict {
         for index in 0..self.dfa.match_len(state) {
             let pattern = self.dfa.match_pattern(state, index);
             let Some(judges) = self.judges.get(pattern.as_usize()) else { continue };
             let start = end - judges.head;
-            if start < progress.from || judges.are_inside(cursor, start, progress.floor) {
+            if !progress.admits(start) {
                 continue;
             }
             cursor.aim(start, progress.floor);
+            if judges.are_inside(cursor, start, progress.floor) {
+                continue;
+            }
             for anchor in &judges.of {
                 let rest = anchor.text.get(judges.head..).unwrap_or_default();
                 let whole = cursor.is_any_case(end, rest);
@@ -232,7 +273,7 @@ impl Anchors {
                     return Verdict::Wait(hit);
                 }
                 if let Some(found) = found.filter(|found| found.start >= progress.floor && found.end > found.start) {
-                    return Verdict::Found(anchor.kind, found);
+                    return Verdict::Found(hit, anchor.kind, found);
                 }
             }
         }
@@ -243,5 +284,5 @@ impl Anchors {
 enum Verdict {
     Clean,
     Wait(Hit),
-    Found(u16, Found),
+    Found(Hit, u16, Found),
 }

@@ -32,11 +32,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, last, starved: Cell::new(false), markers, floor: Cell::new(0), wall: Cell::new(usize::MAX) }
     }
 
-    /// The byte at `at`; `None` behind the end, and behind the first byte of a marker of ours: what was replaced ends
+    /// The byte at `at`; `None` behind the end, and from a marker of ours on: what was replaced ends
     /// what a check may look at, so that a second redaction finds nothing across it that the first did not.
     #[inline]
     pub(in crate::redact) fn at(&self, at: usize) -> Option<u8> {
-        if at > self.wall.get() {
+        if at >= self.wall.get() {
             return self.behind_wall();
         }
         let byte = self.bytes.get(at).copied();
@@ -64,13 +64,19 @@ impl<'a> Cursor<'a> {
     /// The end of what [`Self::at`] returns a byte for.
     #[inline]
     fn seen(&self) -> usize {
-        self.wall.get().saturating_add(1).min(self.bytes.len())
+        self.wall.get().min(self.bytes.len())
     }
 
     /// So many bytes at `at`, when all are seen.
     #[inline]
     fn window(&self, at: usize, length: usize) -> Option<&[u8]> {
         self.bytes.get(at..at + length).filter(|_| at + length <= self.seen())
+    }
+
+    /// True when a marker of ours begins here. A value that ends there was judged before the marker was set, with what
+    /// it stands for, and was found to be none.
+    pub(in crate::redact) fn is_marker(&self, at: usize) -> bool {
+        at == self.wall.get()
     }
 
     #[cold]
