@@ -200,10 +200,30 @@ fn hostile() -> Vec<(&'static str, String)> {
         ("white space", " \n"),
         ("secret key token pass", "secret key token pass "),
         ("name and value", "{\"name\":\"password\",\"value\":"),
+        ("key = and a blank", "key = "),
+        ("password in a sentence", "password is "),
+        ("token and a word", "token: a "),
+        ("token and a quote", "token \""),
+        ("block scalar", "token: |\n "),
+        ("heading", "password for a "),
+        ("key and a quote", "api_key='"),
+        ("password and a bracket", "password ("),
+        ("key of JSON", "key\": \""),
+        ("arguments of a call", "auth('a',"),
+        ("secret and a quote", "secret: \""),
+        ("password of a client", "mysql -p"),
+        ("password on the next line", "password\n  "),
+        ("strings in a list", "\"password\","),
+        ("user of a client", "curl -u "),
+        ("option without a value", "--password "),
+        ("signature", "sig="),
+        ("signature, written out", "signature="),
+        ("base64 of a label", "c2VjcmV0"),
     ];
     let mut texts: Vec<(&str, String)> = repeated.map(|(name, unit)| (name, unit.to_owned())).to_vec();
     texts.push(("BEGIN of a key", format!("-----BEGIN {} KEY-----", "PRIVATE")));
     texts.push(("BEGIN of a key, in lines", format!("-----BEGIN {} KEY-----\n", "PRIVATE")));
+    texts.push(("tokens in lines", format!("{}_{}\n", "ghp", "abcdefghijklmnopqrstuvwxyz0123456789")));
     texts.push(("an access key's prefix", ["AK", "IA"].concat()));
     texts
 }

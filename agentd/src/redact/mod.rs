@@ -25,6 +25,7 @@ mod near;
 mod outbound;
 mod pattern;
 mod personal;
+mod placeholder;
 mod redactors;
 mod rules;
 mod scan;

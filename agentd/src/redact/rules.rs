@@ -12,7 +12,8 @@ use super::{
 
 /// What a redactor goes by.
 pub(super) struct Rules {
-    pub(super) table: &'static Table,
+    /// Asked for at the first search: a process that is about to start need not wait until it is built.
+    table: fn() -> &'static Table,
     pub(super) known: Known,
     user: UserRules,
     allow: Allow,
@@ -28,7 +29,7 @@ impl Default for Rules {
 impl Rules {
     pub(super) fn new(settings: &Settings, values: impl IntoIterator<Item = String>) -> Self {
         Self {
-            table: Table::get(),
+            table: Table::get,
             known: Known::new(values),
             user: UserRules::new(&settings.rules),
             allow: Allow::new(&settings.allow),
@@ -38,7 +39,12 @@ impl Rules {
 
     /// Exact values only.
     pub(super) fn known_only(values: impl IntoIterator<Item = String>) -> Self {
-        Self { table: Table::empty(), known: Known::new(values), ..Self::new(&Settings::default(), []) }
+        Self { table: Table::empty, known: Known::new(values), ..Self::new(&Settings::default(), []) }
+    }
+
+    /// What all redactors recognise.
+    pub(super) fn table(&self) -> &'static Table {
+        (self.table)()
     }
 
     /// The name of a kind, as findings carry it. Behind the table's numbers come the user's rules.
@@ -51,7 +57,7 @@ impl Rules {
 
     /// True when the user allows this value. Exact values of the daemon's own are never allowed.
     pub(super) fn allows(&self, kind: u16, value: &[u8]) -> bool {
-        kind != self.table.known && std::str::from_utf8(value).is_ok_and(|value| self.allow.is_allowed(value))
+        kind != self.table().known && std::str::from_utf8(value).is_ok_and(|value| self.allow.is_allowed(value))
     }
 
     /// True when there are rules that work on lines.
@@ -75,6 +81,6 @@ impl Rules {
 
     /// True when a decoded text holds a secret.
     pub(super) fn holds_secret(&self, text: &str) -> bool {
-        !self.known.matches(text.as_bytes(), 0).is_empty() || self.table.holds_secret(text)
+        !self.known.matches(text.as_bytes(), 0).is_empty() || self.table().holds_secret(text)
     }
 }

@@ -41,7 +41,7 @@ impl Scan {
     /// Goes on with more of the text. `view` begins where it began the last time, less what [`Self::forget`] took.
     pub(super) fn advance(&mut self, rules: &Rules, view: &[u8], last: bool) -> Settled {
         let cursor = Cursor::new(view, last);
-        let anchors = rules.table.anchors.pass(&cursor, &mut self.anchors, &mut self.found);
+        let anchors = rules.table().anchors.pass(&cursor, &mut self.anchors, &mut self.found);
         let others = self.known(rules, view, last).min(self.runs(rules, view, last)).min(self.lines(rules, view, last));
         let mut spans = std::mem::take(&mut self.found);
         spans.retain(|span| {
@@ -85,7 +85,7 @@ impl Scan {
         let until = if last { view.len() } else { rules.known.undecided(view, self.known) };
         for (start, end) in rules.known.matches(view, self.known) {
             if end <= until {
-                self.found.push(Span { start, end, kind: rules.table.known, continued: false });
+                self.found.push(Span { start, end, kind: rules.table().known, continued: false });
                 self.known = end;
             }
         }
@@ -96,7 +96,7 @@ impl Scan {
     /// Encoded runs: what they hold is judged like any text, one level deep, and the whole run goes.
     fn runs(&mut self, rules: &Rules, view: &[u8], last: bool) -> usize {
         loop {
-            if !self.rest_of_run(view, rules.table.encoded, last) {
+            if !self.rest_of_run(view, rules.table().encoded, last) {
                 return self.runs;
             }
             let Some(run) = encoded::next_run(view, self.runs) else { break };
@@ -107,7 +107,7 @@ impl Scan {
             let bytes = view.get(run.clone()).unwrap_or_default();
             let Some(inner) = encoded::decoded(bytes) else { continue };
             if rules.holds_secret(&inner) {
-                self.found.push(Span { start: run.start, end: run.end, kind: rules.table.encoded, continued: false });
+                self.found.push(Span { start: run.start, end: run.end, kind: rules.table().encoded, continued: false });
                 self.goes_on = encoded::goes_on(bytes, &inner);
             }
         }

@@ -8,7 +8,7 @@ use super::{
     kinds::Kind,
     label::Mix,
     pattern::Pattern,
-    wrapped,
+    placeholder, wrapped,
 };
 
 /// Shorter anchors are parts of ordinary words (`task-`, `risk-`): they need a boundary before them.
@@ -17,22 +17,6 @@ const DISTINCT_ANCHOR: usize = 6;
 const VALUE_MAX: usize = 1024;
 /// Different bytes of a value's random part: fewer are `xxxx` and `0000`.
 const DISTINCT_MIN: usize = 5;
-/// Words that stand in the values of documentation, in lower case.
-const PLACEHOLDERS: [&str; 12] = [
-    "example",
-    "placeholder",
-    "your",
-    "xxxxx",
-    "redacted",
-    "dummy",
-    "changeme",
-    "insert",
-    "replace",
-    "12345678901234567890",
-    "....",
-    "****",
-];
-
 /// Judges one pattern of a shape kind at its anchor.
 pub(super) fn judge(row: &Kind, pattern: &Pattern, cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if cursor.slice(hit.start, hit.end) != pattern.anchor().as_bytes() {
@@ -90,13 +74,18 @@ fn extended(cursor: &Cursor<'_>, start: usize, end: usize) -> Found {
 
 /// True for values that stand in documentation instead of a real one.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    let mut seen = [false; 256];
-    for byte in value {
-        seen[usize::from(*byte)] = true;
-    }
-    if value.len() > DISTINCT_MIN * 2 && seen.iter().filter(|seen| **seen).count() < DISTINCT_MIN {
-        return true;
-    }
-    let lower = value.to_ascii_lowercase();
-    PLACEHOLDERS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+    value.len() > DISTINCT_MIN * 2 && !has_distinct(value) || placeholder::is_anywhere(value)
+}
+
+/// True when enough different bytes are there: most values have them at their beginning.
+fn has_distinct(value: &[u8]) -> bool {
+    let (mut seen, mut count) = ([0_u64; 4], 0);
+    value.iter().any(|byte| {
+        let bit = 1 << (byte & 63);
+        if let Some(slot) = seen.get_mut(usize::from(byte >> 6)) {
+            count += usize::from(*slot & bit == 0);
+            *slot |= bit;
+        }
+        count >= DISTINCT_MIN
+    })
 }

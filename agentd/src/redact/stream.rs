@@ -18,6 +18,10 @@ const CONTEXT: usize = 256;
 /// Most bytes held back. Only a text that is mostly terminal escapes comes near it; it is then cut there, rather
 /// than kept without a bound.
 const HELD_MAX: usize = 64 * 1024;
+/// So much is searched again for each piece, however small.
+const HELD_SHORT: usize = 64;
+/// More new bytes than this never wait for their search.
+const FRESH_MAX: usize = 256;
 /// Longest value that gets a number of its own; nobody edits around a longer one.
 const NUMBERED_MAX: usize = 64 * 1024;
 
@@ -31,6 +35,8 @@ pub struct Stream {
     text: String,
     /// Bytes of `text` that were dealt with.
     done: usize,
+    /// Bytes at its end that came since it was last searched.
+    fresh: usize,
     /// The value whose marker is due when it ends, as far as it came.
     value: Option<String>,
     /// Offset of `text` in the whole.
@@ -59,6 +65,7 @@ impl Stream {
             scan: Scan::default(),
             text: String::new(),
             done: 0,
+            fresh: 0,
             value: None,
             offset: 0,
             found: None,
@@ -85,8 +92,11 @@ impl Stream {
     /// Takes the next piece and returns what is settled.
     pub fn push(&mut self, piece: &str) -> String {
         self.text.push_str(piece);
-        if let Some(vault) = &self.vault {
-            vault.take_literals(&self.text);
+        self.fresh += piece.len();
+        // What is held back is searched again from its start: not for every few bytes.
+        let before = self.held().saturating_sub(self.fresh);
+        if before > HELD_SHORT && self.fresh < (before / 8).min(FRESH_MAX) {
+            return String::new();
         }
         let mut out = self.settle(false);
         if self.text.len() - self.done > HELD_MAX {
@@ -117,6 +127,10 @@ impl Stream {
 
     /// One step; a text whose search panics is dropped.
     fn settle(&mut self, last: bool) -> String {
+        if let Some(vault) = self.vault.as_ref().filter(|_| self.fresh > 0) {
+            vault.take_literals(&self.text);
+        }
+        self.fresh = 0;
         let settled = redactors::guarded(|| self.step(last));
         settled.unwrap_or_else(|| {
             self.offset += self.done as u64;

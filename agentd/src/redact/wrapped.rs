@@ -82,7 +82,7 @@ impl Wrapped {
 
     /// Where the token goes on behind the line's end at `end`.
     fn next(&self, cursor: &Cursor<'_>, end: usize) -> Option<usize> {
-        let after = cursor.run(end, 1, Class::of("\r"));
+        let after = cursor.run(end, 1, const { Class::of("\r") });
         if cursor.at(after)? != b'\n' {
             return None;
         }

@@ -57,7 +57,24 @@ pub(in crate::redact) struct Anchors {
 struct Judges {
     /// Bytes that the automaton looks for.
     head: usize,
+    /// Each of the anchors is one sign repeated.
+    one_sign: bool,
     of: Vec<Anchor>,
+}
+
+impl Judges {
+    fn new(head: usize, of: Vec<Anchor>) -> Self {
+        let same = |pair: &[u8]| pair.first() == pair.last();
+        let one_sign = head > 1 && of.iter().all(|anchor| anchor.text.as_bytes().windows(2).all(same));
+        Self { head, one_sign, of }
+    }
+
+    /// True within a run of the sign that the anchors repeat, as zeros are in base64: only the first two places of a
+    /// run are judged, or each byte of it would be.
+    fn are_inside(&self, cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
+        let like = |at| cursor.before(at) == cursor.at(start);
+        self.one_sign && start >= floor + 2 && like(start) && like(start - 1)
+    }
 }
 
 /// Where a pass stands.
@@ -126,7 +143,7 @@ impl Anchors {
             .prefilter(false)
             .build(by_head.keys())?;
         let longest = by_head.keys().map(String::len).max().unwrap_or_default();
-        let judges = by_head.into_iter().map(|(head, of)| Judges { head: head.len(), of }).collect();
+        let judges = by_head.into_iter().map(|(head, of)| Judges::new(head.len(), of)).collect();
         Ok(Self { dfa, judges, longest })
     }
 
@@ -244,6 +261,9 @@ impl Anchors {
                 continue;
             }
             cursor.aim(start, progress.floor);
+            if judges.are_inside(cursor, start, progress.floor) {
+                continue;
+            }
             for anchor in &judges.of {
                 let rest = anchor.text.get(judges.head..).unwrap_or_default();
                 let whole = cursor.is_any_case(end, rest);

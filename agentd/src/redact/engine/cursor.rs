@@ -61,6 +61,18 @@ impl<'a> Cursor<'a> {
         self.wall.set(self.markers.get(next).copied().unwrap_or(usize::MAX));
     }
 
+    /// The end of what [`Self::at`] returns a byte for.
+    #[inline]
+    fn seen(&self) -> usize {
+        self.wall.get().min(self.bytes.len())
+    }
+
+    /// So many bytes at `at`, when all are seen.
+    #[inline]
+    fn window(&self, at: usize, length: usize) -> Option<&[u8]> {
+        self.bytes.get(at..at + length).filter(|_| at + length <= self.seen())
+    }
+
     /// True when a marker of ours begins here. A value that ends there was judged before the marker was set, with what
     /// it stands for, and was found to be none.
     pub(in crate::redact) fn is_marker(&self, at: usize) -> bool {
@@ -79,34 +91,44 @@ impl<'a> Cursor<'a> {
     /// End of the run of `class` that begins at `from`, at most `max` bytes on.
     #[inline]
     pub(in crate::redact) fn run(&self, from: usize, max: usize, class: Class) -> usize {
-        let mut at = from;
-        while at - from < max && self.at(at).is_some_and(|byte| class.has(byte)) {
-            at += 1;
+        let end = from.saturating_add(max).min(self.seen());
+        let window = self.bytes.get(from..end).unwrap_or_default();
+        if let Some(length) = window.iter().position(|byte| !class.has(*byte)) {
+            return from + length;
         }
-        at
+        if window.len() < max {
+            // Notes what is missing there.
+            self.at(from + window.len());
+        }
+        from + window.len()
     }
 
     /// Start of the run of `class` that ends at `to`, at most `max` bytes back.
     #[inline]
     pub(in crate::redact) fn run_back(&self, to: usize, max: usize, class: Class) -> usize {
-        let mut at = to;
-        while to - at < max && self.before(at).is_some_and(|byte| class.has(byte)) {
-            at -= 1;
-        }
-        at
+        let from = to.saturating_sub(max).max(self.floor.get());
+        let window = self.bytes.get(from..to).unwrap_or_default();
+        to - window.iter().rev().position(|byte| !class.has(*byte)).unwrap_or(window.len())
     }
 
     /// True when `text` stands at `at`, exactly.
     pub(in crate::redact) fn is(&self, at: usize, text: &str) -> bool {
-        text.bytes().enumerate().all(|(index, byte)| self.at(at + index) == Some(byte))
+        match self.window(at, text.len()) {
+            Some(window) => window.iter().zip(text.bytes()).all(|(byte, other)| *byte == other),
+            None => text.bytes().enumerate().all(|(index, byte)| self.at(at + index) == Some(byte)),
+        }
     }
 
     /// True when `lower` stands at `at` in any case; `lower` is in lower case.
     pub(in crate::redact) fn is_any_case(&self, at: usize, lower: &str) -> bool {
-        lower
-            .bytes()
-            .enumerate()
-            .all(|(index, byte)| self.at(at + index).is_some_and(|b| b.to_ascii_lowercase() == byte))
+        let same = |(byte, lower): (&u8, u8)| byte.to_ascii_lowercase() == lower;
+        match self.window(at, lower.len()) {
+            Some(window) => window.iter().zip(lower.bytes()).all(same),
+            None => lower
+                .bytes()
+                .enumerate()
+                .all(|(index, lower)| self.at(at + index).is_some_and(|byte| same((&byte, lower)))),
+        }
     }
 
     /// The bytes of a range, as far as they are there. Ask [`Self::at`] or [`Self::run`] first: a range says nothing

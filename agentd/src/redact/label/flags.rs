@@ -80,7 +80,7 @@ pub(super) const NAMES: &[&str] = &[
 pub(super) fn command(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     // The ordinary case: a word that only begins like the command.
     let end = if cursor.before(hit.end) == Some(b' ') { hit.end - 1 } else { hit.end };
-    let rest = cursor.run(end, 24, Class::of("A-Za-z0-9_./-"));
+    let rest = cursor.run(end, 24, const { Class::of("A-Za-z0-9_./-") });
     if !matches!(cursor.at(rest), Some(b' ' | b'"' | b'\'' | b',')) {
         return None;
     }
@@ -112,7 +112,7 @@ fn option(cursor: &Cursor<'_>, hit: Hit, at: usize) -> Option<Found> {
             return None;
         }
         // In a list of arguments quotes, a comma and quotes stand where a line has a blank.
-        let next = cursor.run(end, 6, Class::of(" \t\"',="));
+        let next = cursor.run(end, 6, const { Class::of(" \t\"',=") });
         let quote = matches!(cursor.at(end), Some(b'\'' | b'"'));
         let start =
             if command.glued && (next == end || quote && cursor.at(end + 1) != Some(b',')) { end } else { next };
@@ -129,10 +129,10 @@ fn argument(cursor: &Cursor<'_>, at: usize) -> Option<Found> {
     let opened = cursor.at(at).filter(|byte| matches!(byte, b'"' | b'\''));
     // The quotes may stand before the argument already.
     let (start, stop) = match (opened, cursor.before(at)) {
-        (Some(b'"'), _) => (at + 1, Class::of("\"\r\n")),
-        (Some(_), _) => (at + 1, Class::of("'\r\n")),
-        (None, Some(b'"')) => (at, Class::of("\"\r\n")),
-        (None, Some(b'\'')) => (at, Class::of("'\r\n")),
+        (Some(b'"'), _) => (at + 1, const { Class::of("\"\r\n") }),
+        (Some(_), _) => (at + 1, const { Class::of("'\r\n") }),
+        (None, Some(b'"')) => (at, const { Class::of("\"\r\n") }),
+        (None, Some(b'\'')) => (at, const { Class::of("'\r\n") }),
         _ => (at, ARGUMENT_END),
     };
     let end = cursor.run(start, 256, stop.not());
@@ -140,7 +140,7 @@ fn argument(cursor: &Cursor<'_>, at: usize) -> Option<Found> {
 }
 
 fn after_colon(cursor: &Cursor<'_>, found: Found) -> Option<Found> {
-    let colon = cursor.run(found.start, found.end - found.start, Class::of("A-Za-z0-9_.@+\\-"));
+    let colon = cursor.run(found.start, found.end - found.start, const { Class::of("A-Za-z0-9_.@+\\-") });
     let separated = matches!(cursor.at(colon), Some(b':' | b'%')) && colon < found.end;
     let numbers = cursor.slice(found.start, found.end).iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
     (separated && !numbers).then_some(())?;
@@ -224,7 +224,7 @@ pub(super) fn echo(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         }
     }
     let found = argument(cursor, at)?;
-    let pipe = cursor.run(found.end, 4, Class::of("\"' \t"));
+    let pipe = cursor.run(found.end, 4, const { Class::of("\"' \t") });
     if cursor.at(pipe) != Some(b'|') {
         return None;
     }
@@ -267,21 +267,21 @@ pub(super) fn identified(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `auth=("name", "value")` and calls such as `login("name", "value")`: the second of two texts.
 pub(super) fn second_text(cursor: &Cursor<'_>, from: usize, basic: bool) -> Option<Found> {
-    let word = cursor.run(from, 24, Class::of("A-Za-z_"));
-    let open = cursor.run(word, 3, Class::of(" =:"));
+    let word = cursor.run(from, 24, const { Class::of("A-Za-z_") });
+    let open = cursor.run(word, 3, const { Class::of(" =:") });
     if !matches!(cursor.at(open), Some(b'(' | b'[')) {
         return None;
     }
-    let first = cursor.run(open + 1, 3, Class::of(" \n"));
+    let first = cursor.run(open + 1, 3, const { Class::of(" \n") });
     let quote = cursor.at(first).filter(|byte| matches!(byte, b'"' | b'\''))?;
-    let end = cursor.run(first + 1, 64, Class::of("\"'\r\n").not());
+    let end = cursor.run(first + 1, 64, const { Class::of("\"'\r\n").not() });
     if cursor.at(end) != Some(quote) || cursor.at(end + 1) != Some(b',') {
         return None;
     }
-    let second = cursor.run(end + 2, 32, Class::of(" \n\t"));
+    let second = cursor.run(end + 2, 32, const { Class::of(" \n\t") });
     matches!(cursor.at(second), Some(b'"' | b'\'')).then_some(())?;
     let found = argument(cursor, second)?;
-    let after = cursor.run(found.end + 1, 16, Class::of(" \n\t,"));
+    let after = cursor.run(found.end + 1, 16, const { Class::of(" \n\t,") });
     matches!(cursor.at(after), Some(b')' | b']') | None).then_some(())?;
     let value = cursor.slice(found.start, found.end);
     let odd = basic && (word == from || cursor.is_any_case(from - 9.min(from), "basicauth"))

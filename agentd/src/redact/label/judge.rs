@@ -3,7 +3,7 @@
 //! Generous where operator and value convince, strict otherwise: a quoted password may be any word, one in a sentence
 //! must not look like a word at all.
 
-use super::{name::Kind, operator::Link, random::Mix, refuse};
+use super::{super::engine::Class, name::Kind, operator::Link, random::Mix, refuse};
 
 /// A value and how it stands there.
 #[derive(Debug, Clone, Copy)]
@@ -190,11 +190,7 @@ impl Candidate<'_> {
     fn is_token(&self, mix: &Mix) -> bool {
         let value = self.value;
         let least = if self.quoted || self.tight || self.schemed { 8 } else { 10 };
-        if mix.len < least || mix.blanks > 0 || refuse::is_path(value, mix) {
-            return false;
-        }
-        let spread = value.iter().filter(|byte| b"()<>{}[];,\"'`\\ ?#".contains(byte)).count();
-        if spread > 0 && (!self.quoted || spread * 8 > mix.len || value.contains(&b'(')) {
+        if mix.len < least || mix.blanks > 0 {
             return false;
         }
         if matches!(
@@ -210,10 +206,20 @@ impl Candidate<'_> {
         if mix.digits == 0 && (mix.len < 16 || mix.symbols * 6 > mix.len) {
             return false;
         }
+        if refuse::is_path(value, mix) || self.is_spread(mix) {
+            return false;
+        }
         if mix.letters() == 0 {
             return mix.digits == mix.len && mix.len >= 16 && mix.distinct >= 6 && self.link == Link::Assign;
         }
         mix.is_random()
+    }
+
+    /// Has the signs of code in it, or many of them in quotes.
+    fn is_spread(&self, mix: &Mix) -> bool {
+        const CODE: Class = Class::of("()<>{}[];,\"'`\\ ?#");
+        let spread = self.value.iter().filter(|byte| CODE.has(**byte)).count();
+        spread > 0 && (!self.quoted || spread * 8 > mix.len || self.value.contains(&b'('))
     }
 
     fn is_key(&self, mix: &Mix) -> bool {
@@ -230,7 +236,8 @@ impl Candidate<'_> {
 
 /// Symbols that identifiers, paths and sentences do not have.
 fn hard_symbols(value: &[u8]) -> usize {
-    value.iter().filter(|byte| b"!@#$%^&*+=~?|\\;".contains(byte) || **byte >= 0x80).count()
+    const HARD: Class = Class::of("!@#$%^&*+=~?|\\;");
+    value.iter().filter(|byte| HARD.has(**byte) || **byte >= 0x80).count()
 }
 
 /// `name(`: a call.

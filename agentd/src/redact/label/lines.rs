@@ -31,7 +31,7 @@ pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if cursor.is(hit.end, "*:*") {
         return None;
     }
-    let field = Class::of("A-Za-z0-9_.*$-");
+    let field = const { Class::of("A-Za-z0-9_.*$-") };
     let database = cursor.run(hit.end, 64, field);
     let user = cursor.run(database + 1, 64, field);
     let named = cursor.at(database + 1).is_some_and(|byte| byte.is_ascii_alphanumeric());
@@ -39,7 +39,7 @@ pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         return None;
     }
     let start = user + 1;
-    let end = cursor.run(start, 200, Class::of(" \t\r\n\"'`").not());
+    let end = cursor.run(start, 200, const { Class::of(" \t\r\n\"'`").not() });
     let value = cursor.slice(start, end);
     let whole = matches!(cursor.at(end), None | Some(b'\n' | b'\r' | b'"' | b'\'' | b'`' | b' '));
     (whole
@@ -52,18 +52,18 @@ pub(super) fn pgpass(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// Values of a cookie header, from the first that looks like a session to the last.
 pub(super) fn cookies(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let mut at = cursor.run(hit.end, 8, Class::of(" \t\"':=>\\"));
+    let mut at = cursor.run(hit.end, 8, const { Class::of(" \t\"':=>\\") });
     if at == hit.end || !cursor.slice(hit.end, at).iter().any(|byte| matches!(byte, b':' | b'=')) {
         return None;
     }
     let mut found: Option<Found> = None;
     for _ in 0..24 {
-        let name = cursor.run(at, 64, Class::of("A-Za-z0-9_.$-"));
+        let name = cursor.run(at, 64, const { Class::of("A-Za-z0-9_.$-") });
         if cursor.at(name) != Some(b'=') || name == at {
             break;
         }
         let start = name + 1;
-        let end = cursor.run(start, 600, Class::of("; \t\r\n\"'`,<>\\").not());
+        let end = cursor.run(start, 600, const { Class::of("; \t\r\n\"'`,<>\\").not() });
         if is_session(cursor.slice(at, name), cursor.slice(start, end)) {
             let start = found.map_or(start, |found| found.start);
             found = Some(Found { start, end, then: Then::Stop });
@@ -91,7 +91,7 @@ pub(super) fn signature(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if cursor.before(hit.start).is_some_and(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
-    let start = cursor.run(hit.end, 2, Class::of("\"'"));
+    let start = cursor.run(hit.end, 2, const { Class::of("\"'") });
     let end = cursor.run(start, 512, BASE64);
     let value = cursor.slice(start, end);
     (value.len() >= 27 && Mix::of(value).is_random()).then_some(Found { start, end, then: Then::Run(PADDED) })
@@ -99,15 +99,15 @@ pub(super) fn signature(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// The codes behind "recovery codes": from the first to the last.
 pub(super) fn recovery_codes(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let head = cursor.run(hit.end, 48, Class::of("\r\n:=[").not());
+    let head = cursor.run(hit.end, 48, const { Class::of("\r\n:=[").not() });
     if !matches!(cursor.at(head), Some(b'\r' | b'\n' | b':' | b'=' | b'[')) {
         return None;
     }
     let mut at = head;
     let (mut first, mut last) = (None, head);
     while at - head < 600 {
-        at = cursor.run(at, 24, Class::of(" \t\r\n,;:=[\"'*|>`#)."));
-        let end = cursor.run(at, 40, Class::of("A-Za-z0-9-"));
+        at = cursor.run(at, 24, const { Class::of(" \t\r\n,;:=[\"'*|>`#).") });
+        let end = cursor.run(at, 40, const { Class::of("A-Za-z0-9-") });
         if is_code(cursor.slice(at, end)) {
             first = first.or(Some(at));
             last = end;
@@ -131,17 +131,17 @@ fn is_code(word: &[u8]) -> bool {
 
 /// Twelve to twenty-four small words.
 pub(super) fn seed_words(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let line = cursor.run(hit.end, 48, Class::of("\r\n:=\"'").not());
-    let start = cursor.run(line, 24, Class::of(" \t\r\n:=\"'`>|*[("));
+    let line = cursor.run(hit.end, 48, const { Class::of("\r\n:=\"'").not() });
+    let start = cursor.run(line, 24, const { Class::of(" \t\r\n:=\"'`>|*[(") });
     let (mut at, mut end, mut words) = (start, start, 0);
     while words < 24 {
-        let stop = cursor.run(at, 10, Class::of("a-z"));
+        let stop = cursor.run(at, 10, const { Class::of("a-z") });
         if !(3..=8).contains(&(stop - at)) {
             break;
         }
         words += 1;
         end = stop;
-        at = cursor.run(stop, 4, Class::of(" ,\"'"));
+        at = cursor.run(stop, 4, const { Class::of(" ,\"'") });
         if at == stop {
             break;
         }
@@ -164,14 +164,14 @@ pub(super) fn query(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `credentials: name/password`.
 pub(super) fn pair(cursor: &Cursor<'_>, from: usize) -> Option<Found> {
-    let word = cursor.run(from, 10, Class::of("a-z"));
+    let word = cursor.run(from, 10, const { Class::of("a-z") });
     let at =
         ["are: ", "are ", "is "].iter().find(|verb| cursor.is(word + 1, verb)).map_or(word, |verb| word + verb.len());
-    let start = cursor.run(at, 3, Class::of(": "));
-    let name = cursor.run(start, 40, Class::of("A-Za-z0-9_.@-"));
+    let start = cursor.run(at, 3, const { Class::of(": ") });
+    let name = cursor.run(start, 40, const { Class::of("A-Za-z0-9_.@-") });
     if start == at && at == word || name - start < 2 || !matches!(cursor.at(name), Some(b':' | b'/')) {
         return None;
     }
-    let end = cursor.run(name + 1, 128, Class::of(" \t\r\n\"'`<>").not());
+    let end = cursor.run(name + 1, 128, const { Class::of(" \t\r\n\"'`<>").not() });
     Some(Found { start: name + 1, end, then: Then::Stop })
 }

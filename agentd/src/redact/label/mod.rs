@@ -12,6 +12,7 @@
 //!
 //! Invariant: all is read through the cursor within its bounds, and work per hit is bounded.
 
+mod choice;
 mod flags;
 mod judge;
 mod lines;
@@ -248,7 +249,7 @@ fn login_call(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 
 /// `Bearer` and a token, wherever it stands.
 fn bearer(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let quoted = cursor.run(hit.end, 6, Class::of(" %20:=\"'`"));
+    let quoted = cursor.run(hit.end, 6, const { Class::of(" %20:=\"'`") });
     let end = cursor.run(quoted, 512, TOKEN);
     let value = cursor.slice(quoted, end);
     let candidate = Candidate {
@@ -359,11 +360,12 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
 
 /// A passphrase without quotes takes its line.
 fn words_of_phrase(cursor: &Cursor<'_>, candidate: Candidate<'_>, value: Value) -> Option<Found> {
-    let named = candidate.name.to_ascii_lowercase().ends_with(b"phrase");
+    let tail = candidate.name.len().saturating_sub(6);
+    let named = candidate.name.get(tail..).is_some_and(|tail| tail.eq_ignore_ascii_case(b"phrase"));
     if !named || value.quoted || cursor.at(value.end) != Some(b' ') {
         return None;
     }
-    let end = cursor.run(value.start, 160, Class::of("a-z "));
+    let end = cursor.run(value.start, 160, const { Class::of("a-z ") });
     let found = Found { start: value.start, end, then: Then::Stop };
     let candidate = Candidate { value: cursor.slice(value.start, end), link: Link::Assign, ..candidate };
     candidate.is_secret().then_some(found)
@@ -378,12 +380,17 @@ fn is_given(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let line = behind.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
     let within = if line.is_empty() { behind } else { line };
     BEFORE.iter().any(|before| line.ends_with(before.as_bytes()))
-        || EARLIER.iter().any(|before| memchr::memmem::find(within, before.as_bytes()).is_some())
+        || within.windows(2).enumerate().any(|(at, pair)| {
+            // What the words end with: few others do.
+            let word = within.get(..at + 2).unwrap_or_default();
+            matches!(pair, [b'n' | b'e' | b'g' | b'R' | b'E', b' '])
+                && EARLIER.iter().any(|before| word.ends_with(before.as_bytes()))
+        })
 }
 
 /// The word behind a label is no word of a sentence: it has a digit, a symbol or a capital inside.
 fn is_telling(cursor: &Cursor<'_>, at: usize) -> bool {
-    let end = cursor.run(at, 24, Class::of(" \t\r\n").not());
+    let end = cursor.run(at, 24, const { Class::of(" \t\r\n").not() });
     let word = cursor.slice(at, end);
     word.iter().skip(1).any(|byte| !byte.is_ascii_lowercase() && !b".,;:!?)".contains(byte)) || is_at_quote(cursor, at)
 }
@@ -394,34 +401,39 @@ fn is_at_quote(cursor: &Cursor<'_>, at: usize) -> bool {
 
 /// True for the name in `put("name", …)`, false for one of many strings in a list.
 fn is_first_argument(cursor: &Cursor<'_>, start: usize) -> bool {
-    let quote = cursor.run_back(start, 4, Class::of("\"'`\\"));
-    matches!(cursor.before(cursor.run_back(quote, 4, Class::of(" "))), Some(b'(' | b'{'))
+    let quote = cursor.run_back(start, 4, const { Class::of("\"'`\\") });
+    matches!(cursor.before(cursor.run_back(quote, 4, const { Class::of(" ") })), Some(b'(' | b'{'))
         || cursor.before(quote) == Some(b' ') && cursor.before(quote - 1) == Some(b'"')
 }
 
 /// True when only blanks, `export` and the like stand before the name on its line.
 fn starts_line(cursor: &Cursor<'_>, start: usize, floor: usize) -> bool {
     let behind = cursor.slice(start - 24.min(start - floor), start);
+    // What may stand right before the name; the ordinary case is another sign.
+    if !matches!(behind.last(), None | Some(b' ' | b'\t' | b'\n' | b'\r' | b'+' | b'*' | b'>' | b':' | b'-')) {
+        return false;
+    }
     let line = behind.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let line = line.trim_ascii();
-    [
-        &b""[..],
-        b"export",
-        b"set",
-        b"ENV",
-        b"env",
-        b"-",
-        b"+",
-        b"setx",
-        b"declare -x",
-        b"local",
-        b"*",
-        b">",
-        b"- export",
-        b":",
-        b"setenv",
-    ]
-    .contains(&line)
+    line.is_empty()
+        || line.len() <= 10
+            && [
+                &b"export"[..],
+                b"set",
+                b"ENV",
+                b"env",
+                b"-",
+                b"+",
+                b"setx",
+                b"declare -x",
+                b"local",
+                b"*",
+                b">",
+                b"- export",
+                b":",
+                b"setenv",
+            ]
+            .contains(&line)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! like a label (`tokenizer`, `bypass`, `primary key`) and names of something about a secret (`token_count`, `key_path`).
 
 use super::super::engine::{Class, Cursor, Hit};
+use super::choice::Choice;
 
 /// What a value behind the label is like, and so how it is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ const IDENT: Class = Class::of("A-Za-z0-9_-");
 const JOINED: Class = Class::of("A-Za-z0-9_.-");
 
 /// Words behind a label that leave its meaning.
-const CLOSERS: &[&str] = &[
+static CLOSERS: Choice<54> = Choice::of([
     "value",
     "val",
     "string",
@@ -115,7 +116,7 @@ const CLOSERS: &[&str] = &[
     "w",
     "encoded",
     "data",
-];
+]);
 
 /// Reads the identifier around a hit.
 pub(super) fn read(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Label> {
@@ -191,7 +192,7 @@ fn previous_word(text: &[u8]) -> &[u8] {
 
 /// Words before `key` that say what it is for, also with a blank between.
 fn is_known(previous: &[u8]) -> bool {
-    const KNOWN: &[&str] = &[
+    static KNOWN: Choice<21> = Choice::of([
         "api",
         "secret",
         "access",
@@ -213,8 +214,8 @@ fn is_known(previous: &[u8]) -> bool {
         "ssh",
         "deploy",
         "bot",
-    ];
-    KNOWN.iter().any(|word| previous.eq_ignore_ascii_case(word.as_bytes()))
+    ]);
+    KNOWN.has(previous)
 }
 
 /// The cheap half of what [`super::operator`] asks: most names in source are followed by none of it.
@@ -290,7 +291,7 @@ fn closers(mut rest: &[u8]) -> bool {
         let upper = rest.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
         let small = rest.iter().skip(upper).take_while(|byte| byte.is_ascii_lowercase()).count();
         let (word, after) = rest.split_at(if upper > 1 && small > 0 { upper - 1 } else { upper + small });
-        if !CLOSERS.iter().any(|closer| word.eq_ignore_ascii_case(closer.as_bytes())) {
+        if !CLOSERS.has(word) {
             return false;
         }
         rest = after;

@@ -4,6 +4,7 @@
 //! operators of many languages, name/value pairs. It says how they are joined and judges nothing.
 
 use super::super::engine::{Class, Cursor, DIGIT, WORD};
+use super::choice::Choice;
 use super::name::{Kind, Label};
 
 /// How a value is joined to its label.
@@ -45,7 +46,7 @@ pub(super) struct Place {
 const BLANK: Class = Class::of(" \t");
 const SPACE: Class = Class::of(" \t\r\n");
 /// What joins a label to its value in a sentence; the longer before those they begin with.
-const VERBS: &[&str] = &[
+static VERBS: Choice<16> = Choice::of([
     "is set to ",
     "is now ",
     "is: ",
@@ -62,7 +63,11 @@ const VERBS: &[&str] = &[
     "est ",
     "\u{e9} ",
     "\u{e8} ",
-];
+]);
+/// Words that have an operator and a value of their own.
+static LABELS: Choice<8> = Choice::of(["password", "passwd", "pass", "pwd", "secret", "token", "api_key", "key"]);
+/// What a heading goes on with.
+static PREPOSITIONS: Choice<6> = Choice::of(["for ", "of ", "on ", "in ", "to ", "("]);
 /// Blanks that align columns.
 const COLUMN: usize = 48;
 /// Bytes in which a name/value pair or a type annotation must end.
@@ -90,6 +95,9 @@ pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Pl
         return None;
     }
     let value = markup(cursor, cursor.run(after, COLUMN, BLANK));
+    if matches!(link, Link::Assign | Link::Colon) && begins_label(cursor, value) {
+        return None;
+    }
     let place = Place { link, at: value, quoted, tight: at == closed && value == after };
     match link {
         Link::Colon | Link::Assign => Some(annotated(cursor, place)),
@@ -103,6 +111,11 @@ pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Pl
 fn begins_pair(cursor: &Cursor<'_>, at: usize) -> bool {
     let name = cursor.run(at, 24, WORD);
     name > at && cursor.at(name) == Some(b'=') && cursor.at(name + 1).is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Another label follows with its operator: what stands behind that is its value.
+fn begins_label(cursor: &Cursor<'_>, at: usize) -> bool {
+    LABELS.at(cursor, at).is_some_and(|label| matches!(cursor.at(at + label.len()), Some(b':' | b'=')))
 }
 
 /// The element behind the one that named the value: `<key>name</key><string>…`.
@@ -122,7 +135,7 @@ fn closers(cursor: &Cursor<'_>, mut at: usize) -> Option<usize> {
             b'\\' => escape(cursor, at)?,
             b']' => at + 1,
             b')' if cursor.before(at).is_some_and(|byte| b"\"'`]".contains(&byte)) => at + 1,
-            b'[' => cursor.run(at + 1, 6, Class::of("0-9A-Z_")) + 1,
+            b'[' => cursor.run(at + 1, 6, const { Class::of("0-9A-Z_") }) + 1,
             b'&' => entity(cursor, at, &["&quot;", "&#34;", "&#39;", "&apos;"]).unwrap_or(at),
             b'%' => entity(cursor, at, &["%22", "%27", "%5D"]).unwrap_or(at),
             b'<' if cursor.at(at + 1) == Some(b'/') => tag_end(cursor, at)?,
@@ -150,7 +163,7 @@ fn entity(cursor: &Cursor<'_>, at: usize, list: &[&str]) -> Option<usize> {
 }
 
 fn tag_end(cursor: &Cursor<'_>, at: usize) -> Option<usize> {
-    let end = cursor.run(at + 1, 24, Class::of("A-Za-z0-9/:_ -"));
+    let end = cursor.run(at + 1, 24, const { Class::of("A-Za-z0-9/:_ -") });
     (cursor.at(end)? == b'>').then_some(end + 1)
 }
 
@@ -164,7 +177,7 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
         b'|' if next(1) == Some(b'|') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
         b'?' if next(1) == Some(b'?') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
         b'|' => Some((Link::Cell, at + 1)),
-        b'!' if next(1) == Some(b'=') => Some((Link::Compare, cursor.run(at, 3, Class::of("!=")))),
+        b'!' if next(1) == Some(b'=') => Some((Link::Compare, cursor.run(at, 3, const { Class::of("!=") }))),
         b'<' if cursor.is(at, "<<<") => Some((Link::Assign, at + 3)),
         b'<' if next(1) == Some(b'-') => Some((Link::Assign, at + 2)),
         b'-' if next(1) == Some(b'>') => Some((Link::Assign, at + 2)),
@@ -186,7 +199,7 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
 
 fn equals(cursor: &Cursor<'_>, at: usize) -> (Link, usize) {
     match cursor.at(at + 1) {
-        Some(b'=') => (Link::Compare, cursor.run(at, 3, Class::of("="))),
+        Some(b'=') => (Link::Compare, cursor.run(at, 3, const { Class::of("=") })),
         Some(b'>') => (Link::Assign, at + 2),
         Some(b'"') if cursor.at(at + 2) == Some(b'"') && cursor.at(at + 3) != Some(b'"') => (Link::Assign, at + 2),
         _ => (Link::Assign, at + 1),
@@ -195,7 +208,7 @@ fn equals(cursor: &Cursor<'_>, at: usize) -> (Link, usize) {
 
 /// A colon, unless it is a path separator of a language.
 fn colon(cursor: &Cursor<'_>, at: usize) -> Option<(Link, usize)> {
-    let end = cursor.run(at, 3, Class::of(":"));
+    let end = cursor.run(at, 3, const { Class::of(":") });
     match cursor.at(end) {
         Some(b'=') => Some((Link::Assign, end + 1)),
         _ if end - at > 1 => None,
@@ -233,14 +246,10 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool, kind: Kind) -> Option<Pla
     if matches!(cursor.at(at), Some(b'"' | b'\'' | b'`')) {
         return Some(place);
     }
-    for verb in VERBS {
-        if cursor.is_any_case(at, verb) {
-            let after = markup(cursor, cursor.run(at + verb.len(), COLUMN, BLANK));
-            if *verb == "to " {
-                return Some(heading(cursor, Place { link: Link::Prose, at: after, ..place }));
-            }
-            return Some(Place { link: Link::Prose, at: after, ..place });
-        }
+    if let Some(verb) = VERBS.at(cursor, at) {
+        let after = markup(cursor, cursor.run(at + verb.len(), COLUMN, BLANK));
+        let place = Place { link: Link::Prose, at: after, ..place };
+        return Some(if verb == "to " { heading(cursor, place) } else { place });
     }
     if cursor.before(at) == Some(b'\t') {
         return Some(Place { link: Link::Cell, ..place });
@@ -255,7 +264,7 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool, kind: Kind) -> Option<Pla
     if quoted && cursor.is_any_case(at, "value") {
         return Some(pair(cursor, place));
     }
-    if ["for ", "of ", "on ", "in ", "to ", "("].iter().any(|word| cursor.is_any_case(at, word)) {
+    if PREPOSITIONS.at(cursor, at).is_some() {
         return Some(heading(cursor, place));
     }
     Some(place)
@@ -263,17 +272,15 @@ fn blank(cursor: &Cursor<'_>, at: usize, quoted: bool, kind: Kind) -> Option<Pla
 
 /// The value in a later option: `set NAME --body "…"`.
 fn option(cursor: &Cursor<'_>, place: Place) -> Option<Place> {
-    let mut at = place.at;
-    while at - place.at < 96 {
-        if !matches!(cursor.at(at)?, b' ' | b'-' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_') {
-            return None;
-        }
+    const WORDS: Class = Class::of("A-Za-z0-9/._ -");
+    let end = cursor.run(place.at, 96, WORDS);
+    let words = cursor.slice(place.at, end);
+    for (at, _) in (place.at..).zip(words.windows(2)).filter(|(_, pair)| *pair == b"--") {
         if let Some(name) =
             ["--body ", "--value ", "--secret-string ", "--data "].iter().find(|name| cursor.is(at, name))
         {
             return Some(Place { link: Link::Assign, at: at + name.len(), quoted: true, tight: true });
         }
-        at += 1;
     }
     None
 }
@@ -282,7 +289,7 @@ fn option(cursor: &Cursor<'_>, place: Place) -> Option<Place> {
 fn heading(cursor: &Cursor<'_>, place: Place) -> Place {
     let mut at = place.at;
     while at - place.at < 32 {
-        let end = cursor.run(at, COLUMN, Class::of("A-Za-z0-9_@.()/-"));
+        let end = cursor.run(at, COLUMN, const { Class::of("A-Za-z0-9_@.()/-") });
         match cursor.at(end) {
             Some(b':' | b'=') if end > at && !matches!(cursor.at(end + 1), Some(b'/' | b':' | b'=')) => {
                 return Place { link: Link::Prose, at: cursor.run(end + 1, COLUMN, BLANK), ..place };
@@ -303,7 +310,7 @@ fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
     if cursor.at(place.at).is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b'0'..=b'9' | b'$' | b'\n')) {
         return place;
     }
-    const TYPES: &[&str] = &[
+    static TYPES: Choice<21> = Choice::of([
         "str",
         "text",
         "char",
@@ -325,11 +332,11 @@ fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
         "[u8",
         "object",
         "const",
-    ];
-    if !TYPES.iter().any(|name| cursor.is_any_case(place.at, name)) {
+    ]);
+    if TYPES.at(cursor, place.at).is_none() {
         return if place.link == Link::Colon { named_type(cursor, place) } else { place };
     }
-    let end = cursor.run(place.at, COLUMN, Class::of("A-Za-z0-9_:<>[]()&'*?.,|; "));
+    let end = cursor.run(place.at, COLUMN, const { Class::of("A-Za-z0-9_:<>[]()&'*?.,|; ") });
     if cursor.at(end) != Some(b'=') || matches!(cursor.at(end + 1), Some(b'=' | b'>')) {
         return place;
     }
@@ -338,7 +345,7 @@ fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
 
 /// A type of a name that is nobody's: `LIMIT: Limit = …`.
 fn named_type(cursor: &Cursor<'_>, place: Place) -> Place {
-    let end = cursor.run(place.at, COLUMN, Class::of("A-Za-z0-9_.:"));
+    let end = cursor.run(place.at, COLUMN, const { Class::of("A-Za-z0-9_.:") });
     if end == place.at
         || cursor.at(end) != Some(b' ')
         || cursor.at(end + 1) != Some(b'=')
@@ -358,13 +365,13 @@ fn pair(cursor: &Cursor<'_>, place: Place) -> Place {
             at += 1;
         }
     }
-    let at = cursor.run(at, 8, Class::of("\"'\\"));
+    let at = cursor.run(at, 8, const { Class::of("\"'\\") });
     let Some(name) =
         ["value", "default", "content", "string", "secret"].iter().find(|name| cursor.is_any_case(at, name))
     else {
         return if matches!(cursor.before(place.at), Some(b'{') | None) { place } else { Place { at: from, ..place } };
     };
-    let at = cursor.run(cursor.run(at + name.len(), 8, Class::of("\"'\\")), COLUMN, BLANK);
+    let at = cursor.run(cursor.run(at + name.len(), 8, const { Class::of("\"'\\") }), COLUMN, BLANK);
     match cursor.at(at) {
         Some(b':' | b'=') => Place { link: Link::Assign, at: cursor.run(at + 1, COLUMN, BLANK), quoted: true, ..place },
         _ => place,

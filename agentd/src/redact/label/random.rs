@@ -10,6 +10,75 @@ const FOLLOWS: [u32; 26] = [
     0x11c_c995, 0x11e_c9b5, 0x00e_b937, 0x000_0111, 0x002_6191, 0x008_8010, 0x004_8000, 0x000_0010,
 ];
 
+/// Where each count of a [`Mix`] stands in the word that is counted in.
+const LOWER: u8 = 0;
+const UPPER: u8 = 8;
+const DIGITS: u8 = 16;
+const BLANKS: u8 = 24;
+const SYMBOLS: u8 = 32;
+const NATURAL: u8 = 40;
+const ODD: u8 = 48;
+/// Neighbours that tell nothing, as at a separator.
+const NEITHER: u8 = 56;
+
+/// Signs that neighbours are told by: 26 small letters, 26 capitals, then these.
+const DIGIT_SIGN: u8 = 52;
+const BLANK_SIGN: u8 = 53;
+const OTHER_SIGN: u8 = 54;
+const SIGN_COUNT: usize = 55;
+
+/// The sign of each byte.
+static SIGNS: [u8; 256] = {
+    let mut signs = [OTHER_SIGN; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        signs[byte as usize] = match byte {
+            b'a'..=b'z' => byte - b'a',
+            b'A'..=b'Z' => byte - b'A' + 26,
+            b'0'..=b'9' => DIGIT_SIGN,
+            b' ' | b'\t' => BLANK_SIGN,
+            _ => OTHER_SIGN,
+        };
+        byte += 1;
+    }
+    signs
+};
+
+/// What each two neighbours tell.
+static PAIRS: [[u8; SIGN_COUNT]; SIGN_COUNT] = {
+    let mut pairs = [[NEITHER; SIGN_COUNT]; SIGN_COUNT];
+    let (mut before, mut sign) = (0, 0);
+    while before < SIGN_COUNT {
+        pairs[before][sign] = pair(before as u8, sign as u8);
+        sign += 1;
+        if sign == SIGN_COUNT {
+            (before, sign) = (before + 1, 0);
+        }
+    }
+    pairs
+};
+
+/// Two letters by what words have, a letter and a digit always as odd.
+const fn pair(before: u8, sign: u8) -> u8 {
+    if before > DIGIT_SIGN || sign > DIGIT_SIGN || before == DIGIT_SIGN && sign == DIGIT_SIGN {
+        return NEITHER;
+    }
+    if before == DIGIT_SIGN || sign == DIGIT_SIGN || before < 26 && sign >= 26 {
+        return ODD;
+    }
+    if FOLLOWS[(before % 26) as usize] >> (sign % 26) & 1 == 0 { ODD } else { NATURAL }
+}
+
+const fn class_of(sign: u8) -> u8 {
+    match sign {
+        0..26 => LOWER,
+        26..DIGIT_SIGN => UPPER,
+        DIGIT_SIGN => DIGITS,
+        BLANK_SIGN => BLANKS,
+        _ => SYMBOLS,
+    }
+}
+
 /// Bytes of a value that are looked at: more tell nothing new.
 const LOOKED_AT: usize = 96;
 
@@ -33,29 +102,29 @@ pub(in crate::redact) struct Mix {
 
 impl Mix {
     pub(in crate::redact) fn of(value: &[u8]) -> Self {
-        let mut mix = Self { len: value.len(), ..Self::default() };
-        let (mut seen, mut before) = ([0_u64; 4], b' ');
+        // All counts in one word: each is below 97, and adding to it waits for no memory.
+        let (mut counts, mut seen, mut before) = (0_u64, [0_u64; 4], SIGNS[usize::from(b' ')]);
         for &byte in value.iter().take(LOOKED_AT) {
-            match byte {
-                b'a'..=b'z' => mix.lower += 1,
-                b'A'..=b'Z' => mix.upper += 1,
-                b'0'..=b'9' => mix.digits += 1,
-                b' ' | b'\t' => mix.blanks += 1,
-                _ => mix.symbols += 1,
-            }
-            match is_odd(before, byte) {
-                Some(true) => mix.odd += 1,
-                Some(false) => mix.natural += 1,
-                None => {}
-            }
-            before = byte;
-            let (slot, bit) = (usize::from(byte >> 6), 1 << (byte & 63));
-            if let Some(slot) = seen.get_mut(slot) {
-                *slot |= bit;
+            let sign = SIGNS[usize::from(byte)];
+            let pair = PAIRS[usize::from(before)][usize::from(sign)];
+            counts += (1 << class_of(sign)) + (1 << pair);
+            before = sign;
+            for (slot, high) in seen.iter_mut().zip(0..) {
+                *slot |= u64::from(byte >> 6 == high) << (byte & 63);
             }
         }
-        mix.distinct = seen.iter().map(|slot| slot.count_ones() as usize).sum();
-        mix
+        let count = |lane: u8| (counts >> lane & 0xff) as usize;
+        Self {
+            len: value.len(),
+            lower: count(LOWER),
+            upper: count(UPPER),
+            digits: count(DIGITS),
+            blanks: count(BLANKS),
+            symbols: count(SYMBOLS),
+            distinct: seen.iter().map(|slot| slot.count_ones() as usize).sum(),
+            natural: count(NATURAL),
+            odd: count(ODD),
+        }
     }
 
     pub(super) fn letters(&self) -> usize {
@@ -77,21 +146,6 @@ impl Mix {
         };
         self.distinct * 3 >= self.len.min(24) && self.letters() > 0 && self.oddness() >= least
     }
-}
-
-/// `None` where two bytes tell nothing, as at a separator.
-fn is_odd(before: u8, byte: u8) -> Option<bool> {
-    if before.is_ascii_alphabetic() && byte.is_ascii_alphabetic() {
-        if before.is_ascii_lowercase() && byte.is_ascii_uppercase() {
-            return Some(true);
-        }
-        let row = FOLLOWS.get(usize::from(before.to_ascii_lowercase() - b'a'))?;
-        return Some(row >> (byte.to_ascii_lowercase() - b'a') & 1 == 0);
-    }
-    (before.is_ascii_alphanumeric()
-        && byte.is_ascii_alphanumeric()
-        && !(before.is_ascii_digit() && byte.is_ascii_digit()))
-    .then_some(true)
 }
 
 #[cfg(test)]

@@ -2,14 +2,10 @@
 //!
 //! Owns the list: references to a secret, placeholders, masks, literals, types, paths, digests. Accepts nothing.
 
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
-
-use super::random::Mix;
+use super::{super::placeholder, choice::Choice, random::Mix};
 
 /// Whole values, in lower case.
-const LITERALS: &[&str] = &[
+static LITERALS: Choice<152> = Choice::of([
     "null",
     "nil",
     "none",
@@ -162,73 +158,10 @@ const LITERALS: &[&str] = &[
     "must",
     "should",
     "have",
-];
-
-/// Parts that only placeholders have, in lower case.
-const PLACEHOLDERS: &[&str] = &[
-    "your",
-    "example",
-    "placeholder",
-    "changeme",
-    "change_me",
-    "change-me",
-    "change_this",
-    "dummy",
-    "insert",
-    "replace",
-    "todo",
-    "fixme",
-    "enter_",
-    "enter-",
-    "enter ",
-    "xxxx",
-    "sample",
-    "redact",
-    "_here",
-    "-here",
-    " here",
-    "goes-",
-    "goes_",
-    "...",
-    "****",
-    "fake",
-    "mock",
-    "not-a-real",
-    "notreal",
-    "not_real",
-    "not-set",
-    "not_set",
-    "masked",
-    "hidden",
-    "removed",
-    "censored",
-    "todo",
-    "-----",
-    "\u{2026}",
-    "\u{2022}\u{2022}",
-    "my-",
-    "my_",
-    "test-",
-    "test_",
-    "-test",
-    "_test",
-    "some-",
-    "some_",
-    "secret-key",
-    "secret_key",
-    "api-key",
-    "api_key",
-    "access-token",
-    "access_token",
-    "password_",
-    "_password",
-    "invalid",
-    "undefined",
-    "deadbeef",
-];
+]);
 
 /// How values begin that refer to a secret kept elsewhere, or that are no value.
-const REFERENCES: &[&str] = &[
+static REFERENCES: Choice<114> = Choice::of([
     "required|",
     "nullable|",
     "sometimes|",
@@ -343,16 +276,16 @@ const REFERENCES: &[&str] = &[
     "mailto:",
     "s3://",
     "gs://",
-];
+]);
 
 /// True for values that are refused under every label.
 pub(super) fn always(value: &[u8], mix: &Mix) -> bool {
     let lower = value.get(..value.len().min(160)).unwrap_or_default().to_ascii_lowercase();
     let trimmed = lower.strip_suffix(b":").unwrap_or(&lower);
     mix.distinct <= 2
-        || LITERALS.iter().any(|literal| trimmed == literal.as_bytes())
-        || REFERENCES.iter().any(|reference| lower.starts_with(reference.as_bytes()))
-        || has_placeholder(&lower)
+        || LITERALS.has(trimmed)
+        || REFERENCES.begins(&lower)
+        || placeholder::is_labelled(&lower)
         || is_variable(value)
         || is_wrapped(value)
         || is_constant(value)
@@ -392,12 +325,6 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
 /// Hex of a digest's length.
 pub(super) fn is_digest(value: &[u8]) -> bool {
     matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit)
-}
-
-/// All placeholders in one pass over a value.
-fn has_placeholder(lower: &[u8]) -> bool {
-    static PARTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PLACEHOLDERS).ok());
-    PARTS.as_ref().is_none_or(|parts| parts.is_match(lower))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

@@ -4,6 +4,7 @@
 //! is decided at the window's end and goes on along its own bytes.
 
 use super::super::engine::{Class, Cursor, Then};
+use super::choice::Choice;
 use super::operator::{Link, Place};
 
 /// Longest value that is judged as a whole: 99 % of the secrets in a labelled corpus are at most 372 bytes long.
@@ -20,6 +21,11 @@ const QUERY_END: Class = WHITE.and(Class::of("\"'`,;)]}>&<|#"));
 const LINE_END: Class = WHITE.and(Class::of("\"'`"));
 const CELL_END: Class = Class::of("\r\n|`\"<");
 const ELEMENT_END: Class = Class::of("\r\n<");
+
+/// What may end a bare value or not, as what follows it decides.
+const BARE_SPECIAL: Class = Class::of("\\&\u{201d}");
+/// What never ends a value in quotes of any kind.
+const QUOTED_PLAIN: Class = Class::of("\"'`\\&%\r\n\u{201d}").not();
 
 /// A value and how it stood there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +86,7 @@ pub(super) fn read(cursor: &Cursor<'_>, place: Place, bounds: Bounds) -> Option<
 fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
     let mut at = place.at;
     if let Some(b'|' | b'>') = cursor.at(at) {
-        let marked = cursor.run(at + 1, 2, Class::of("0-9+-"));
+        let marked = cursor.run(at + 1, 2, const { Class::of("0-9+-") });
         if place.link == Link::Colon && matches!(cursor.at(marked), Some(b'\n' | b'\r')) {
             at = marked;
         }
@@ -107,7 +113,7 @@ fn tagged(cursor: &Cursor<'_>, at: usize) -> usize {
     if !matches!(cursor.at(at), Some(b'!' | b'&')) {
         return at;
     }
-    let end = cursor.run(at, 24, Class::of("A-Za-z!&_"));
+    let end = cursor.run(at, 24, const { Class::of("A-Za-z!&_") });
     if cursor.at(end) == Some(b' ') && end > at + 1 { cursor.run(end, 4, BLANK) } else { at }
 }
 
@@ -116,10 +122,13 @@ fn fallback(cursor: &Cursor<'_>, at: usize, link: Link) -> usize {
     if !matches!(link, Link::Assign | Link::Colon) || !cursor.at(at).is_some_and(|byte| byte.is_ascii_alphabetic()) {
         return at;
     }
-    let end = cursor.run(at, 64, Class::of("A-Za-z0-9_.$?()[]\"'"));
+    let end = cursor.run(at, 64, const { Class::of("A-Za-z0-9_.$?()[]\"'") });
+    if cursor.at(end) != Some(b' ') {
+        return at;
+    }
     ["|| ", "?? ", "or ", "?: "]
         .iter()
-        .find(|word| cursor.at(end) == Some(b' ') && cursor.is(end + 1, word))
+        .find(|word| cursor.is(end + 1, word))
         .map(|word| end + 1 + word.len())
         .filter(|at| matches!(cursor.at(*at), Some(b'"' | b'\'' | b'`')))
         .unwrap_or(at)
@@ -132,14 +141,14 @@ fn wrapper(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
         end += 4;
     }
     if cursor.is(end, "ConvertTo-SecureString ") {
-        let quote = cursor.run(end, 32, Class::of("A-Za-z- "));
+        let quote = cursor.run(end, 32, const { Class::of("A-Za-z- ") });
         return if matches!(cursor.at(quote), Some(b'"' | b'\'')) { (quote, false) } else { (at, false) };
     }
-    end = cursor.run(end, 40, Class::of("A-Za-z0-9_.:!&"));
+    end = cursor.run(end, 40, const { Class::of("A-Za-z0-9_.:!&") });
     if !matches!(cursor.at(end), Some(b'(' | b'[')) {
         return (at, false);
     }
-    let inside = cursor.run(end, 3, Class::of("([ "));
+    let inside = cursor.run(end, 3, const { Class::of("([ ") });
     match cursor.at(inside) {
         Some(b'"' | b'\'' | b'`') => (inside, end > at),
         Some(b'b') if matches!(cursor.at(inside + 1), Some(b'"' | b'\'')) => (inside, end > at),
@@ -149,7 +158,7 @@ fn wrapper(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
 
 /// Skips the letters that some languages put before a quote. `None` when no quote follows.
 fn prefix(cursor: &Cursor<'_>, at: usize) -> Option<usize> {
-    let end = cursor.run(at, 2, Class::of("bBrRfFuULN@$"));
+    let end = cursor.run(at, 2, const { Class::of("bBrRfFuULN@$") });
     let next = |at| matches!(cursor.at(at), Some(b'"' | b'\'' | b'`' | b'\\' | b'&' | b'%' | 0xe2));
     if next(at) { Some(at) } else { (end > at && next(end)).then_some(end) }
 }
@@ -164,7 +173,7 @@ fn quote(cursor: &Cursor<'_>, at: usize) -> Option<Quote> {
         b'\\' if cursor.is(at, "\\u0022") => Some(Quote { text: "\\u0022", ..plain }),
         b'\\' if cursor.is(at, "\\u0027") => Some(Quote { text: "\\u0027", ..plain }),
         b'\\' => {
-            let end = cursor.run(at, 16, Class::of("\\"));
+            let end = cursor.run(at, 16, const { Class::of("\\") });
             let byte = cursor.at(end).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
             Some(Quote { escapes: end - at, byte, ..plain })
         }
@@ -191,7 +200,8 @@ impl Quote {
         }
         if self.escapes > 0 {
             return byte == self.byte
-                || byte == b'\\' && cursor.at(cursor.run(at, self.escapes, Class::of("\\"))) == Some(self.byte);
+                || byte == b'\\'
+                    && cursor.at(cursor.run(at, self.escapes, const { Class::of("\\") })) == Some(self.byte);
         }
         byte == self.byte
     }
@@ -199,7 +209,7 @@ impl Quote {
 
 /// Words that say how a credential is to be used.
 fn scheme(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
-    const SCHEMES: &[&str] = &[
+    static SCHEMES: Choice<17> = Choice::of([
         "bearer",
         "basic",
         "token",
@@ -217,8 +227,8 @@ fn scheme(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
         "pass:",
         "base64:",
         "plain:",
-    ];
-    let Some(scheme) = SCHEMES.iter().find(|scheme| cursor.is_any_case(at, scheme)) else { return (at, false) };
+    ]);
+    let Some(scheme) = SCHEMES.at(cursor, at) else { return (at, false) };
     let end = at + scheme.len();
     if scheme.ends_with(':') {
         return (end, true);
@@ -237,8 +247,9 @@ fn quoted(cursor: &Cursor<'_>, start: usize, quote: Quote, wrapped: bool, scheme
     let mut at = start;
     let mut then = Then::Stop;
     loop {
+        at = cursor.run(at, (start + WINDOW).saturating_sub(at), QUOTED_PLAIN);
         if at - start >= WINDOW {
-            then = Then::Run(Class::of("\r\n\"'`\\<").not());
+            then = Then::Run(const { Class::of("\r\n\"'`\\<").not() });
             break;
         }
         match cursor.at(at) {
@@ -267,7 +278,7 @@ fn next_pair(cursor: &Cursor<'_>, at: usize) -> bool {
     {
         return true;
     }
-    let end = cursor.run(at + 1, 32, Class::of("A-Za-z0-9_.[]-"));
+    let end = cursor.run(at + 1, 32, const { Class::of("A-Za-z0-9_.[]-") });
     cursor.at(end) == Some(b'=')
 }
 
@@ -276,7 +287,12 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
         return None;
     }
     let mut at = start;
-    while at - start < WINDOW {
+    let plain = stop.and(BARE_SPECIAL).not();
+    loop {
+        at = cursor.run(at, (start + WINDOW).saturating_sub(at), plain);
+        if at - start >= WINDOW {
+            break;
+        }
         match cursor.at(at) {
             None => break,
             Some(byte) if stop.has(byte) => break,
@@ -297,7 +313,7 @@ fn bare(cursor: &Cursor<'_>, start: usize, stop: Class, schemed: bool) -> Option
             Some(_) => at += 1,
         }
     }
-    let then = if at - start >= WINDOW { Then::Run(stop.and(Class::of("\\")).not()) } else { Then::Stop };
+    let then = if at - start >= WINDOW { Then::Run(stop.and(const { Class::of("\\") }).not()) } else { Then::Stop };
     let blanks = cursor.slice(start, at).iter().rev().take_while(|byte| BLANK.has(**byte)).count();
     let closing = if stop == LINE_END {
         cursor.slice(start, at).iter().rev().take_while(|byte| matches!(byte, b';' | b',')).count()

@@ -163,7 +163,7 @@ fn is_end_line(cursor: &Cursor<'_>, at: usize) -> bool {
 
 /// A character behind one or more backslashes: JSON in JSON doubles them.
 fn escape(cursor: &Cursor<'_>, at: usize) -> Option<(Part, usize)> {
-    let letter = cursor.run(at, 8, Class::of("\\"));
+    let letter = cursor.run(at, 8, const { Class::of("\\") });
     let part = match cursor.at(letter)? {
         b'n' | b'r' => Part::Newline,
         b't' | b'"' | b'\'' => Part::Dressing,

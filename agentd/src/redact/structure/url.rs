@@ -245,7 +245,7 @@ fn token(cursor: &Cursor<'_>, hit: Hit, end: usize) -> Option<Found> {
 
 /// `scheme%3A%2F%2Fuser%3APASSWORD%40host`.
 fn encoded(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    let user_end = cursor.run(hit.end, USER_MAX, NAME.and(Class::of(".~")));
+    let user_end = cursor.run(hit.end, USER_MAX, NAME.and(const { Class::of(".~") }));
     if !cursor.is_any_case(user_end, "%3a") {
         return None;
     }
@@ -282,7 +282,7 @@ fn oracle(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         return None;
     }
     let start = user_end + 1;
-    let end = cursor.run(start, PASSWORD_MAX, OUTSIDE.and(Class::of("@")).not());
+    let end = cursor.run(start, PASSWORD_MAX, OUTSIDE.and(const { Class::of("@") }).not());
     let open = cursor.at(end) == Some(b'@') && is_password(cursor.slice(hit.end, user_end), cursor.slice(start, end));
     open.then_some(Found { start, end, then: Then::Stop })
 }
@@ -296,7 +296,7 @@ fn webhook(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if end - hit.end == VALUE_MAX {
         return Some(Found { start: hit.end, end, then: Then::Run(LINK) });
     }
-    let end = cursor.run_back(end, end - hit.end, Class::of("./:?&=@-"));
+    let end = cursor.run_back(end, end - hit.end, const { Class::of("./:?&=@-") });
     let path = cursor.slice(hit.end, end);
     let random = path.len() >= TOKEN_MIN && mixed(path) && !is_placeholder(path);
     random.then_some(Found { start: hit.end, end, then: Then::Stop })
@@ -323,7 +323,7 @@ fn signature(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     }
     let end = cursor.run(hit.end, VALUE_MAX, VALUE);
     let then = if end - hit.end == VALUE_MAX { Then::Run(VALUE) } else { Then::Stop };
-    let end = if then == Then::Stop { cursor.run_back(end, 2, Class::of(".")).max(hit.end) } else { end };
+    let end = if then == Then::Stop { cursor.run_back(end, 2, const { Class::of(".") }).max(hit.end) } else { end };
     let value = cursor.slice(hit.end, end);
     let long = if header { value.len() >= 40 && value.iter().all(u8::is_ascii_hexdigit) } else { value.len() >= 20 };
     (long && mixed(value) && !is_placeholder(value)).then_some(Found { start: hit.end, end, then })
