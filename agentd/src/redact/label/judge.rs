@@ -190,6 +190,9 @@ impl Candidate<'_> {
     fn is_token(&self, mix: &Mix) -> bool {
         let value = self.value;
         let least = if self.quoted || self.tight || self.schemed { 8 } else { 10 };
+        if self.is_noise(mix) {
+            return true;
+        }
         if mix.len < least || mix.blanks > 0 || refuse::is_path(value, mix) {
             return false;
         }
@@ -214,6 +217,18 @@ impl Candidate<'_> {
             return mix.digits == mix.len && mix.len >= 16 && mix.distinct >= 6 && self.link == Link::Assign;
         }
         mix.is_random()
+    }
+
+    /// A long value of all signs, as frameworks make them to sign with; no code and no sentence has so many.
+    fn is_noise(&self, mix: &Mix) -> bool {
+        self.quoted
+            && mix.len >= 32
+            && mix.distinct >= 20
+            && mix.digits >= 3
+            && mix.blanks * 8 < mix.len
+            && mix.symbols >= 4
+            && hard_symbols(self.value) >= 3
+            && mix.oddness() >= 45
     }
 
     fn is_key(&self, mix: &Mix) -> bool {

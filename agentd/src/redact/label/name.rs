@@ -213,6 +213,7 @@ fn is_known(previous: &[u8]) -> bool {
         "ssh",
         "deploy",
         "bot",
+        "recovery",
     ];
     KNOWN.iter().any(|word| previous.eq_ignore_ascii_case(word.as_bytes()))
 }

@@ -85,7 +85,8 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
             at = marked;
         }
     }
-    if cursor.at(at) == Some(b'\\') && matches!(cursor.at(at + 1), Some(b'\n')) {
+    let broken = cursor.at(at) == Some(b'\\') && matches!(cursor.at(at + 1), Some(b'\n'));
+    if broken {
         at += 1;
     }
     if cursor.at(at) == Some(b'(') && matches!(cursor.at(at + 1), Some(b'\n' | b'\r')) {
@@ -96,7 +97,8 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
         (Some(b'\n' | b'\r'), Link::Assign | Link::Colon | Link::Element | Link::Argument) => {
             let next = cursor.run(at, 64, SPACE);
             let indented = cursor.before(next).is_some_and(|byte| BLANK.has(byte));
-            if indented || place.link == Link::Element { (next, true) } else { (at, false) }
+            let next = if indented && cursor.is(next, "- ") { next + 2 } else { next };
+            if indented || broken || place.link == Link::Element { (next, true) } else { (at, false) }
         }
         _ => (at, false),
     }
@@ -139,7 +141,7 @@ fn wrapper(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
     if !matches!(cursor.at(end), Some(b'(' | b'[')) {
         return (at, false);
     }
-    let inside = cursor.run(end, 3, Class::of("([ "));
+    let inside = cursor.run(end, 24, Class::of("([ \r\n"));
     match cursor.at(inside) {
         Some(b'"' | b'\'' | b'`') => (inside, end > at),
         Some(b'b') if matches!(cursor.at(inside + 1), Some(b'"' | b'\'')) => (inside, end > at),

@@ -39,9 +39,10 @@ pub(in crate::redact) const CODE: &[Coded] = &[
     Coded {
         id: "private-key",
         title: "Private key in PEM, OpenSSH, SSH2 or PGP armour",
-        anchors: &["private key", "private+key", "private%20key"],
+        anchors: &["private key", "private+key", "private%20key", "static key v1"],
         check: private_key,
     },
+    Coded { id: "ansible-vault", title: "Ansible vault", anchors: &["$ansible_vault;"], check: vault },
     Coded { id: "putty-key", title: "PuTTY private key", anchors: &["private-lines:"], check: putty },
 ];
 
@@ -91,6 +92,12 @@ fn putty(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     if end == number {
         return None;
     }
+    body_at(cursor, end, hit)
+}
+
+/// A vault is encrypted, and how well depends on a password that people chose.
+fn vault(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    let end = cursor.run(hit.end, 80, Class::of("A-Za-z0-9.;_-"));
     body_at(cursor, end, hit)
 }
 
