@@ -25,10 +25,11 @@ const OPERATOR: Class = Class::of("=:>|,(");
 
 /// What may stand between a service's name and its first member.
 const NEST: Class = Class::of(" \t\r\n=:>\"'{[](");
+/// Members of a service that are looked at.
+const MEMBERS_MAX: usize = 3;
 /// Members that hold no secret, though it may look like one.
-const OTHER: [&[u8]; 12] = [
-    b"id", b"url", b"hash", b"sha", b"sum", b"rev", b"commit", b"version", b"digest", b"integrity", b"name", b"etag",
-];
+const OTHER: [&[u8]; 12] =
+    [b"id", b"url", b"hash", b"sha", b"sum", b"rev", b"commit", b"version", b"digest", b"integrity", b"name", b"etag"];
 
 /// Judges the value patterns of a near kind behind the name at `hit`.
 pub(super) fn judge(row: &Kind, values: &[Pattern], cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
@@ -48,9 +49,9 @@ pub(super) fn judge(row: &Kind, values: &[Pattern], cursor: &Cursor<'_>, hit: Hi
         }
     }
     // What stands further off must look random whatever its kind says.
-    let (start, end) = [member(cursor, word_end), argument(cursor, word_end)]
+    let (start, end) = members(cursor, word_end)
         .into_iter()
-        .flatten()
+        .chain([argument(cursor, word_end), heading(cursor, hit, word_end)].into_iter().flatten())
         .find_map(|start| Some((start, value_at(true, values, cursor, start)?)))?;
     Some(Found { start: start.max(hit.floor), end, then: Then::Stop })
 }
@@ -69,16 +70,39 @@ fn value_at(random: bool, values: &[Pattern], cursor: &Cursor<'_>, start: usize)
     })
 }
 
-/// Where the value of a service's first member stands: `"name": {"live": "…"}`, `[name]` and a line below it.
-fn member(cursor: &Cursor<'_>, from: usize) -> Option<usize> {
-    let inner = cursor.run(from, GAP_MAX, NEST);
-    let opened = cursor.slice(from, inner).iter().any(|byte| matches!(byte, b'{' | b'\n' | b'('));
-    let name = cursor.run(inner, TAIL_MAX, WORD);
-    let start = cursor.run(name, GAP_MAX, GAP);
-    // A member that says that it is something else.
-    let told = cursor.slice(inner, name).to_ascii_lowercase();
-    let other = OTHER.iter().any(|other| memchr::memmem::find(&told, other).is_some());
-    (opened && name > inner && start > name && !other && is_assigned(cursor, name, start)).then_some(start)
+/// Where the values of a service's first members stand: `"name": {"live": "…"}`, `[name]` and the lines below it.
+fn members(cursor: &Cursor<'_>, from: usize) -> Vec<usize> {
+    let mut all = Vec::new();
+    let mut at = cursor.run(from, GAP_MAX, NEST);
+    if !cursor.slice(from, at).iter().any(|byte| matches!(byte, b'{' | b'\n' | b'(')) {
+        return all;
+    }
+    for _ in 0..MEMBERS_MAX {
+        let name = cursor.run(at, TAIL_MAX, WORD);
+        let start = cursor.run(name, GAP_MAX, GAP);
+        if name == at || start == name || !is_assigned(cursor, name, start) {
+            break;
+        }
+        // A member that says that it is something else.
+        let told = cursor.slice(at, name).to_ascii_lowercase();
+        if !OTHER.iter().any(|other| memchr::memmem::find(&told, other).is_some()) {
+            all.push(start);
+        }
+        let end = cursor.run(start, 80, Class::of(",;\r\n})").not());
+        if !matches!(cursor.at(end), Some(b',' | b';' | b'\r' | b'\n')) {
+            break;
+        }
+        at = cursor.run(end, GAP_MAX, Class::of(",; \t\r\n\"'"));
+    }
+    all
+}
+
+/// Where the line below a comment begins that is a service's name.
+fn heading(cursor: &Cursor<'_>, hit: Hit, end: usize) -> Option<usize> {
+    let before = cursor.run_back(hit.start, 4, Class::of(" \t"));
+    let comment = matches!(cursor.before(before), Some(b'#' | b'/' | b'*'));
+    let next = cursor.run(end, 6, Class::of(" :\r\n"));
+    (comment && cursor.slice(end, next).contains(&b'\n')).then_some(next)
 }
 
 /// The second or third argument of a call of the service's name: `Client("id", "…")`.

@@ -33,7 +33,7 @@ pub(super) struct Draw<'r> {
     label: &'static str,
     password: bool,
     neutral: &'static str,
-    service: &'static str,
+    service: Option<&'static str>,
     value: String,
 }
 
@@ -42,8 +42,7 @@ impl<'r> Draw<'r> {
         let password = rng.below(2) == 0;
         let label = if password { rng.pick(&PASSWORDS) } else { rng.pick(&TOKENS) };
         let neutral = rng.pick(&NEUTRAL).unwrap_or_default();
-        let service = rng.pick(&SERVICES).unwrap_or_default();
-        Self { label: label.unwrap_or_default(), password, neutral, service, value: String::new(), rng }
+        Self { label: label.unwrap_or_default(), password, neutral, service: None, value: String::new(), rng }
     }
 
     /// The same with this value, marks in it, for `‹v›` and `‹p›`.
@@ -69,7 +68,9 @@ impl<'r> Draw<'r> {
             return spelled(self.label, style);
         }
         if let Some(style) = name.strip_prefix("V.") {
-            return spelled(self.service, style);
+            let service = self.service.or_else(|| self.rng.pick(&SERVICES)).unwrap_or_default();
+            self.service = Some(service);
+            return spelled(service, style);
         }
         match name {
             "none" => String::new(),
@@ -148,7 +149,10 @@ impl<'r> Draw<'r> {
 
     /// As services give them out.
     fn service_key(&mut self) -> String {
-        let forms = ["x16", "x32", "x32", "x40", "x64", "uuid", "w16", "w20", "w24", "w32", "w40", "w64", "a24", "a32", "s36", "s43", "key32", "A20"];
+        let forms = [
+            "x16", "x32", "x32", "x40", "x64", "uuid", "w16", "w20", "w24", "w32", "w40", "w64", "a24", "a32", "s36",
+            "s43", "key32", "A20",
+        ];
         let form = self.rng.pick(&forms).unwrap_or_default();
         self.secret(form)
     }

@@ -239,6 +239,7 @@ impl Candidate<'_> {
             && !(refuse::is_digest(self.value) && (self.link != Link::Assign || !self.quoted && !self.tight))
             && !refuse::is_uuid(self.value)
             && mix.symbols * 5 < mix.len
+            && (mix.upper > 0 || !self.value.contains(&b'/'))
             && self.is_token(mix)
     }
 }

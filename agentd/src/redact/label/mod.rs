@@ -96,8 +96,24 @@ pub(super) const CODE: &[Coded] = &[
         check: pin,
     },
     Coded { id: "device-secret", title: "Secret of a network device", anchors: places::DEVICE, check: places::device },
-    Coded { id: "call-password", title: "Password by its place in a call", anchors: places::CALLS, check: places::call },
-    Coded { id: "signing-call", title: "Key given to a call that signs", anchors: places::SIGNERS, check: places::signer },
+    Coded {
+        id: "call-password",
+        title: "Password by its place in a call",
+        anchors: places::CALLS,
+        check: places::call,
+    },
+    Coded {
+        id: "signing-call",
+        title: "Key given to a call that signs",
+        anchors: places::SIGNERS,
+        check: places::signer,
+    },
+    Coded {
+        id: "hook-address",
+        title: "Address of a hook",
+        anchors: &["/webhook/", "/webhooks/", "/hooks/", "/services/"],
+        check: places::hook,
+    },
     Coded { id: "bearer-token", title: "Bearer token", anchors: &["bearer"], check: bearer },
     Coded {
         id: "basic-auth-call",

@@ -80,7 +80,8 @@ pub(super) fn device(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let found = flags::argument(cursor, at)?;
     // In a manual the line goes on with a word or a slot.
     let value = cursor.slice(found.start, found.end);
-    (Mix::of(value).digits > 0 || Mix::of(value).oddness() >= 35).then(|| flags::accept(cursor, found, Kind::Password))?
+    (Mix::of(value).digits > 0 || Mix::of(value).oddness() >= 35)
+        .then(|| flags::accept(cursor, found, Kind::Password))?
 }
 
 /// A password in the form that devices only hide it in.
@@ -106,7 +107,8 @@ fn arguments(cursor: &Cursor<'_>, mut at: usize) -> Vec<Argument> {
             let end = cursor.run(at + 1, ARGUMENT, Class::of("\"'`\r\n").not());
             (cursor.at(end) == Some(quote)).then_some((at + 1, end))
         });
-        let end = argument.map_or_else(|| cursor.run(at, ARGUMENT, Class::of(",()\"'`\r\n;").not()), |(_, end)| end + 1);
+        let end =
+            argument.map_or_else(|| cursor.run(at, ARGUMENT, Class::of(",()\"'`\r\n;").not()), |(_, end)| end + 1);
         if end == at {
             break;
         }
@@ -147,6 +149,21 @@ pub(super) fn signer(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
             random.then(|| flags::accept(cursor, Found { start, end, then: Then::Stop }, Kind::Token))?
         })
         .next()
+}
+
+/// The address of a hook: who knows it may call it.
+pub(super) fn hook(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    let host = cursor.run_back(hit.start, 80.min(hit.start - hit.floor), Class::of("A-Za-z0-9.:/_-"));
+    memchr::memmem::find(cursor.slice(host, hit.start), b"://")?;
+    let end = cursor.run(hit.end, ARGUMENT, Class::of("A-Za-z0-9_/-"));
+    let telling = |part: &[u8]| {
+        let mix = Mix::of(part);
+        let mixed = mix.upper > 1 && mix.lower > 1 && mix.digits > 1 && mix.len >= 20;
+        let hex = mix.len >= 32 && mix.digits > 1 && part.iter().all(u8::is_ascii_hexdigit);
+        (mixed || hex) && mix.is_random()
+    };
+    let tells = cursor.slice(hit.end, end).split(|byte| *byte == b'/').any(telling);
+    tells.then_some(Found { start: hit.end, end, then: Then::Stop })
 }
 
 /// The value below a column's name: `user,password` and the line after it, or `(name, password) VALUES (…)`.
@@ -201,7 +218,7 @@ pub(super) fn list_end(cursor: &Cursor<'_>, value: &Value) -> usize {
         return end;
     }
     for _ in 0..LIST_MAX {
-        let start = cursor.run(end, 32, Class::of("\"',- \t\r\n"));
+        let start = cursor.run(end, 32, Class::of("\"', \t\r\n-"));
         let stop = cursor.run(start, ARGUMENT, Class::of("A-Za-z0-9_./+=-"));
         let next = cursor.slice(start, stop);
         if start - end < 3 || next.len() != length || !Mix::of(next).is_random() {
