@@ -214,7 +214,7 @@ fn odd_word(cursor: &Cursor<'_>, found: Found) -> bool {
 /// Where the list ends whose first value was found: the next are as long and as random.
 pub(super) fn list_end(cursor: &Cursor<'_>, value: &Value) -> usize {
     let (length, mut end) = (value.end - value.start, value.end);
-    if length < 8 || length > ARGUMENT {
+    if !(8..=ARGUMENT).contains(&length) {
         return end;
     }
     for _ in 0..LIST_MAX {
@@ -227,4 +227,52 @@ pub(super) fn list_end(cursor: &Cursor<'_>, value: &Value) -> usize {
         end = stop;
     }
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::structure::tests::{ALNUM, noise, redacted, stays};
+
+    #[test]
+    fn a_secret_is_found_by_its_place() {
+        for template in [
+            "snmp-server community @ RO",
+            "radius-server host 10.1.1.1 key @",
+            "crypto isakmp key @ address 10.2.2.2",
+            "mysqli_connect('h', 'u', '@', 'd');",
+            "connect(\"h\", \"u\", \"@\")",
+            "new NetworkCredential(\"u\", \"@\")",
+            "jwt.sign(payload, '@')",
+            "user,password\nada,@",
+            "INSERT INTO a (name, password) VALUES ('ada', '@');",
+            "Password:\n@",
+            "password = \"${DB_PASSWORD:-@}\"",
+            "<Pass encoding=\"base64\">@</Pass>",
+            "{\"password\": {\"type\": \"plain\", \"value\": \"@\"}}",
+            "https://example.com/webhook/@",
+            "openssl enc -k @ -in a",
+        ] {
+            let secret = noise(7, 24, ALNUM);
+            assert_eq!(redacted(&template.replace('@', &secret)), template.replace('@', "[REDACTED]"), "{template}");
+        }
+        let list = format!("tokens:\n  - {}\n  - {}\n", noise(3, 32, ALNUM), noise(4, 32, ALNUM));
+        assert_eq!(redacted(&list), "tokens:\n  - [REDACTED]\n");
+    }
+
+    #[test]
+    fn a_place_without_a_secret_stays() {
+        for text in [
+            "snmp-server community public RO",
+            "snmp-server community-map engine",
+            "radius-server host 10.1.1.1\n key chain",
+            "mysqli_connect($host, $user, $password);",
+            "jwt.sign(payload, secret, options)",
+            "user,password\nada,secret",
+            "Enter password:\nLogin successful",
+            "password:\n  value: string",
+            "https://example.com/services/consulting-and-training",
+        ] {
+            stays(text);
+        }
+    }
 }

@@ -141,7 +141,8 @@ fn wrapper(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
     if !matches!(cursor.at(end), Some(b'(' | b'[')) {
         return (at, false);
     }
-    let inside = cursor.run(end, 24, Class::of("([ \r\n"));
+    let list = cursor.at(end) == Some(b'[');
+    let inside = if list { cursor.run(end, 24, Class::of("[ \r\n")) } else { cursor.run(end, 3, Class::of("([ ")) };
     match cursor.at(inside) {
         Some(b'"' | b'\'' | b'`') => (inside, end > at),
         Some(b'b') if matches!(cursor.at(inside + 1), Some(b'"' | b'\'')) => (inside, end > at),
