@@ -104,6 +104,50 @@ pub(super) const TOKENS: [&str; 52] = [
     "license_key",
 ];
 
+/// Services, most of them in no list of kinds: there the word beside the name must tell.
+pub(super) const SERVICES: [&str; 40] = [
+    "acme",
+    "zenhub",
+    "bluewhale",
+    "lokalise",
+    "hotjar",
+    "paperform",
+    "statuspage",
+    "gumroad",
+    "typesense",
+    "chargebee",
+    "pingdom",
+    "opsgenie",
+    "smartling",
+    "vonage",
+    "webflow",
+    "klaviyo",
+    "baremetrics",
+    "uptimerobot",
+    "storyblok",
+    "appcues",
+    "mux_video",
+    "cloudsmith",
+    "tally_forms",
+    "back4app",
+    "fullstory",
+    "kickbox",
+    "hunter_io",
+    "abyssale",
+    "sitecheck",
+    "clarifai",
+    "polygon_io",
+    "worldtides",
+    "stormglass",
+    "nitro_pack",
+    "raven_tools",
+    "simfin",
+    "zerobounce",
+    "data_lake",
+    "openexchange",
+    "trackvia",
+];
+
 /// The word in the wished spelling: `snake`, `upper`, `kebab`, `dot`, `space`, `camel` or `pascal`.
 pub(super) fn spelled(word: &str, style: &str) -> String {
     match style {

@@ -42,6 +42,10 @@ const CONTEXTUAL: &str = include_str!("data/ctx.txt");
 const CODE: &str = include_str!("data/code.txt");
 /// Other ordinary text: prose, digests, public keys, placeholders.
 const CLEAN: &str = include_str!("data/clean.txt");
+/// Secrets as people show that a rule works, written without a look at the engine.
+const CHALLENGE: &str = include_str!("data/challenge.txt");
+/// Ordinary text of the same make.
+const CHALLENGE_CLEAN: &str = include_str!("data/challenge_clean.txt");
 /// Where every run begins.
 const SEED: u64 = 0x0005_eed0_fa11;
 
@@ -103,6 +107,18 @@ pub fn negatives() -> Vec<Record> {
     let mut rng = Rng::new(SEED + 1);
     let clean = [CODE, CLEAN].into_iter().flat_map(sections);
     distinct(clean.flat_map(|section| fill(&section, &mut rng)).collect())
+}
+
+/// Texts that hold a secret, in forms the rules were not written against.
+pub fn challenge() -> Vec<Record> {
+    let mut rng = Rng::new(SEED + 2);
+    distinct(sections(CHALLENGE).iter().flat_map(|section| fill(section, &mut rng)).collect())
+}
+
+/// Texts that hold none, of the same make.
+pub fn challenge_clean() -> Vec<Record> {
+    let mut rng = Rng::new(SEED + 3);
+    distinct(sections(CHALLENGE_CLEAN).iter().flat_map(|section| fill(section, &mut rng)).collect())
 }
 
 /// Names and fresh tokens of all forms whose whole value is the secret.

@@ -7,7 +7,7 @@
 
 use super::{
     encode::{base64, base64_url, percent},
-    labels::{PASSWORDS, TOKENS, spelled},
+    labels::{PASSWORDS, SERVICES, TOKENS, spelled},
     rng::Rng,
     template::{CLOSE, OPEN, bare},
 };
@@ -33,6 +33,7 @@ pub(super) struct Draw<'r> {
     label: &'static str,
     password: bool,
     neutral: &'static str,
+    service: Option<&'static str>,
     value: String,
 }
 
@@ -41,7 +42,7 @@ impl<'r> Draw<'r> {
         let password = rng.below(2) == 0;
         let label = if password { rng.pick(&PASSWORDS) } else { rng.pick(&TOKENS) };
         let neutral = rng.pick(&NEUTRAL).unwrap_or_default();
-        Self { label: label.unwrap_or_default(), password, neutral, value: String::new(), rng }
+        Self { label: label.unwrap_or_default(), password, neutral, service: None, value: String::new(), rng }
     }
 
     /// The same with this value, marks in it, for `‹v›` and `‹p›`.
@@ -66,6 +67,11 @@ impl<'r> Draw<'r> {
         if let Some(style) = name.strip_prefix("L.") {
             return spelled(self.label, style);
         }
+        if let Some(style) = name.strip_prefix("V.") {
+            let service = self.service.or_else(|| self.rng.pick(&SERVICES)).unwrap_or_default();
+            self.service = Some(service);
+            return spelled(service, style);
+        }
         match name {
             "none" => String::new(),
             "u" => format!("https:{}", "//"),
@@ -87,6 +93,7 @@ impl<'r> Draw<'r> {
             "S" if self.password => self.password("-_.!+"),
             "Q" if self.password => self.quoted_password(),
             "S" | "Q" | "tok" => self.token(),
+            "K" => self.service_key(),
             "B" => {
                 let inside = self.secret("S");
                 base64(inside.as_bytes())
@@ -137,6 +144,16 @@ impl<'r> Draw<'r> {
 
     fn token(&mut self) -> String {
         let form = self.rng.pick(&["x32", "x40", "x64", "w24-48", "s32-48", "w32", "w40", "key32"]).unwrap_or_default();
+        self.secret(form)
+    }
+
+    /// As services give them out.
+    fn service_key(&mut self) -> String {
+        let forms = [
+            "x16", "x32", "x32", "x40", "x64", "uuid", "w16", "w20", "w24", "w32", "w40", "w64", "a24", "a32", "s36",
+            "s43", "key32", "A20",
+        ];
+        let form = self.rng.pick(&forms).unwrap_or_default();
         self.secret(form)
     }
 

@@ -117,3 +117,16 @@ fn no_layout_of_a_private_key_shows_its_body() {
     let missed: Vec<_> = keys.filter(|record| !is_covered(record, &find(&record.text))).collect();
     assert!(missed.is_empty(), "{:#?}", missed.iter().map(|record| (&record.form, &record.text)).collect::<Vec<_>>());
 }
+
+#[test]
+fn forms_that_the_rules_were_not_written_against_are_found_too() {
+    let mut tally = Tally::default();
+    for record in tests::corpus::challenge() {
+        let covered = is_covered(&record, &find(&record.text));
+        tally.add(&record, covered);
+    }
+    assert!(tally.recall() >= 880, "{}\n{}", tally.line("challenge"), tally.missed.join("\n"));
+    let altered: Vec<_> =
+        tests::corpus::challenge_clean().into_iter().filter(|record| !find(&record.text).is_empty()).collect();
+    assert!(altered.is_empty(), "{:#?}", altered.iter().map(|record| &record.text).collect::<Vec<_>>());
+}

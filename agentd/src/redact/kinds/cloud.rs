@@ -44,7 +44,7 @@ pub(super) const KINDS: &[Kind] = &[
     near(
         "aws-secret",
         "AWS secret access key",
-        &["aws", "amazon", "amzn", "s3_", "secret_access_key", "secretaccesskey"],
+        &["aws", "amazon", "amzn", "secret_access_key", "secretaccesskey"],
         &["[A-Za-z0-9/+]{40}"],
     ),
     near(

@@ -4,7 +4,7 @@
 //! password in SQL, and calls with a name and a password. Options with a telling name are labels and need no row here.
 
 use super::super::engine::{Class, Cursor, Found, Hit, Then};
-use super::{judge::Candidate, name::Kind, operator::Link};
+use super::{judge::Candidate, name::Kind, operator::Link, random::Mix};
 
 /// How far a command's options are looked at: a long line, or one broken by backslashes.
 const COMMAND: usize = 240;
@@ -48,6 +48,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "curl", option: "--user", glued: false, pair: true },
     Command { name: "curl", option: "--proxy-user", glued: false, pair: true },
     Command { name: "wget", option: "--user", glued: false, pair: true },
+    Command { name: "openssl", option: "-k", glued: false, pair: false },
     Command { name: "http ", option: "-a", glued: false, pair: true },
 ];
 
@@ -71,6 +72,7 @@ pub(super) const NAMES: &[&str] = &[
     "7z ",
     "zip ",
     "unzip ",
+    "openssl",
     "curl",
     "wget",
     "http ",
@@ -125,7 +127,7 @@ fn option(cursor: &Cursor<'_>, hit: Hit, at: usize) -> Option<Found> {
 }
 
 /// One argument of a command: in quotes or up to a blank.
-fn argument(cursor: &Cursor<'_>, at: usize) -> Option<Found> {
+pub(super) fn argument(cursor: &Cursor<'_>, at: usize) -> Option<Found> {
     let opened = cursor.at(at).filter(|byte| matches!(byte, b'"' | b'\''));
     // The quotes may stand before the argument already.
     let (start, stop) = match (opened, cursor.before(at)) {
@@ -148,7 +150,7 @@ fn after_colon(cursor: &Cursor<'_>, found: Found) -> Option<Found> {
 }
 
 /// Judges an argument at a place that only a password has.
-fn accept(cursor: &Cursor<'_>, found: Found, kind: Kind) -> Option<Found> {
+pub(super) fn accept(cursor: &Cursor<'_>, found: Found, kind: Kind) -> Option<Found> {
     let value = cursor.slice(found.start, found.end);
     let candidate = Candidate {
         value,
@@ -261,8 +263,11 @@ pub(super) fn identified(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
     let at = cursor.run(at + 4, 8, BLANK);
     let at = if cursor.is_any_case(at, "password ") { at + 9 } else { at };
     let upper = cursor.is(hit.start, "I");
-    (cursor.at(at)? == b'\'' || upper && cursor.at(at)? == b'"').then_some(())?;
-    accept(cursor, argument(cursor, at)?, Kind::Password)
+    let found = argument(cursor, at)?;
+    let given = cursor.at(at)? == b'\'' || upper && cursor.at(at)? == b'"';
+    let mix = Mix::of(cursor.slice(found.start, found.end));
+    (given || upper && mix.len >= 6 && mix.digits > 0 && mix.oddness() >= 35).then_some(())?;
+    accept(cursor, found, Kind::Password)
 }
 
 /// `auth=("name", "value")` and calls such as `login("name", "value")`: the second of two texts.

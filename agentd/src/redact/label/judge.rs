@@ -190,6 +190,9 @@ impl Candidate<'_> {
     fn is_token(&self, mix: &Mix) -> bool {
         let value = self.value;
         let least = if self.quoted || self.tight || self.schemed { 8 } else { 10 };
+        if self.is_noise(mix) {
+            return true;
+        }
         if mix.len < least || mix.blanks > 0 {
             return false;
         }
@@ -222,6 +225,18 @@ impl Candidate<'_> {
         spread > 0 && (!self.quoted || spread * 8 > mix.len || self.value.contains(&b'('))
     }
 
+    /// A long value of all signs, as frameworks make them to sign with; no code and no sentence has so many.
+    fn is_noise(&self, mix: &Mix) -> bool {
+        self.quoted
+            && mix.len >= 32
+            && mix.distinct >= 20
+            && mix.digits >= 3
+            && mix.blanks * 8 < mix.len
+            && mix.symbols >= 4
+            && hard_symbols(self.value) >= 3
+            && mix.oddness() >= 45
+    }
+
     fn is_key(&self, mix: &Mix) -> bool {
         mix.len >= 16
             && mix.digits > 1
@@ -230,6 +245,7 @@ impl Candidate<'_> {
             && !(refuse::is_digest(self.value) && (self.link != Link::Assign || !self.quoted && !self.tight))
             && !refuse::is_uuid(self.value)
             && mix.symbols * 5 < mix.len
+            && (mix.upper > 0 || !self.value.contains(&b'/'))
             && self.is_token(mix)
     }
 }

@@ -18,6 +18,7 @@ mod judge;
 mod lines;
 mod name;
 mod operator;
+mod places;
 mod random;
 mod refuse;
 mod value;
@@ -78,7 +79,9 @@ pub(super) const CODE: &[Coded] = &[
             "_pat",
             "-pat",
             "2fa seed",
-            "totp seed",
+            "totp",
+            "auth_code",
+            "authcode",
             "otp seed",
             "mfa seed",
             "connectionstring",
@@ -92,6 +95,25 @@ pub(super) const CODE: &[Coded] = &[
         title: "PIN or one-time code behind its name",
         anchors: &["pin", "otp", "verification code", "one-time code", "security code"],
         check: pin,
+    },
+    Coded { id: "device-secret", title: "Secret of a network device", anchors: places::DEVICE, check: places::device },
+    Coded {
+        id: "call-password",
+        title: "Password by its place in a call",
+        anchors: places::CALLS,
+        check: places::call,
+    },
+    Coded {
+        id: "signing-call",
+        title: "Key given to a call that signs",
+        anchors: places::SIGNERS,
+        check: places::signer,
+    },
+    Coded {
+        id: "hook-address",
+        title: "Address of a hook",
+        anchors: &["/webhook/", "/webhooks/", "/hooks/", "/services/"],
+        check: places::hook,
     },
     Coded { id: "bearer-token", title: "Bearer token", anchors: &["bearer"], check: bearer },
     Coded {
@@ -206,6 +228,11 @@ pub(super) const CODE: &[Coded] = &[
 ];
 
 fn password(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    if matches!(cursor.before(hit.start), Some(b' ' | b',' | b'\t' | b';' | b'`' | b'"'))
+        && let Some(found) = places::column(cursor, hit)
+    {
+        return Some(found);
+    }
     // A statement of its own in Python, on every other page.
     if matches!(cursor.at(hit.end), Some(b'\n' | b'\r'))
         && matches!(cursor.before(hit.start), Some(b' ' | b'\t' | b'\n'))
@@ -244,7 +271,7 @@ fn auth(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
 }
 
 fn login_call(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
-    flags::second_text(cursor, hit.end - 1, false)
+    flags::second_text(cursor, hit.end - 1, false).or_else(|| places::third_text(cursor, hit))
 }
 
 /// `Bearer` and a token, wherever it stands.
@@ -304,6 +331,7 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let label = name::read(cursor, hit, word)?;
     let before = (label.start > hit.floor).then(|| cursor.before(label.start)).flatten();
     let place = operator::read(cursor, label, before == Some(b'<'))?;
+    let (place, headed) = below_colon(cursor, place);
     let line = starts_line(cursor, label.start, hit.floor);
     let flag = cursor.at(label.start) == Some(b'-') || before == Some(b'-');
     let bounds = match before {
@@ -328,10 +356,11 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
     let fits = match place.link {
         Link::Blank | Link::Call => {
             let alone = line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r'));
-            let long = value.end - value.start >= 16 && kind == Kind::Token;
-            alone || long || label.end - label.start > 4 && (value.quoted || line)
+            let long = value.end - value.start >= 16 && matches!(kind, Kind::Token | Kind::Secret);
+            let with = label.start >= hit.floor + 5 && cursor.is(label.start - 5, "with ");
+            alone || long || with || label.end - label.start > 4 && (value.quoted || line)
         }
-        Link::Below => line && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r')),
+        Link::Below => (line || headed) && matches!(cursor.at(value.end), None | Some(b'\n' | b'\r')),
         Link::Argument => value.quoted && is_first_argument(cursor, label.start),
         Link::Element => {
             cursor.at(value.start) != Some(b'@')
@@ -353,9 +382,18 @@ fn labelled(cursor: &Cursor<'_>, hit: Hit, word: &Word) -> Option<Found> {
         name: cursor.slice(label.start, label.end),
     };
     if candidate.is_secret() {
-        return Some(Found { start: value.start, end: value.end, then: value.then });
+        let end = if value.then == Then::Stop { places::list_end(cursor, &value) } else { value.end };
+        return Some(Found { start: value.start, end, then: value.then });
     }
     words_of_phrase(cursor, candidate, value)
+}
+
+/// A colon or "is" that ends a line: the value may stand alone on the next. True when it was so.
+fn below_colon(cursor: &Cursor<'_>, place: Place) -> (Place, bool) {
+    let ends = matches!(place.link, Link::Colon | Link::Prose);
+    let next = cursor.run(place.at, 2, Class::of("\r\n"));
+    let indented = cursor.at(next).is_some_and(|byte| byte.is_ascii_whitespace());
+    if ends && next > place.at && !indented { (Place { link: Link::Below, ..place }, true) } else { (place, false) }
 }
 
 /// A passphrase without quotes takes its line.

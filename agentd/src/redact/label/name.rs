@@ -192,7 +192,7 @@ fn previous_word(text: &[u8]) -> &[u8] {
 
 /// Words before `key` that say what it is for, also with a blank between.
 fn is_known(previous: &[u8]) -> bool {
-    static KNOWN: Choice<21> = Choice::of([
+    static KNOWN: Choice<22> = Choice::of([
         "api",
         "secret",
         "access",
@@ -214,6 +214,7 @@ fn is_known(previous: &[u8]) -> bool {
         "ssh",
         "deploy",
         "bot",
+        "recovery",
     ]);
     KNOWN.has(previous)
 }

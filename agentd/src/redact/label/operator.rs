@@ -83,6 +83,9 @@ pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Pl
     if cursor.before(closed) == Some(b'>') && matches!(byte, b'<' | b'\n' | b'\r') {
         return next_element(cursor, at);
     }
+    if opened && at > closed && byte.is_ascii_alphabetic() {
+        return attributes(cursor, at);
+    }
     if at > closed
         && (byte == b'-' && cursor.at(at + 1) == Some(b'-')
             || byte.is_ascii_alphanumeric()
@@ -100,6 +103,9 @@ pub(super) fn read(cursor: &Cursor<'_>, label: Label, opened: bool) -> Option<Pl
     }
     let place = Place { link, at: value, quoted, tight: at == closed && value == after };
     match link {
+        Link::Colon | Link::Assign if matches!(cursor.at(value), Some(b'{' | b'\n' | b'\r')) => {
+            Some(nested(cursor, place))
+        }
         Link::Colon | Link::Assign => Some(annotated(cursor, place)),
         Link::Argument => Some(pair(cursor, place)),
         Link::Below => Some(pair(cursor, place)),
@@ -125,6 +131,30 @@ fn next_element(cursor: &Cursor<'_>, at: usize) -> Option<Place> {
         return None;
     }
     tag_end(cursor, tag).map(|at| Place { link: Link::Element, at, quoted: false, tight: false })
+}
+
+/// Behind the attributes of an element that is named like its text: `<pass encoding="base64">`.
+fn attributes(cursor: &Cursor<'_>, at: usize) -> Option<Place> {
+    let end = cursor.run(at, 64, Class::of("A-Za-z0-9\"'=:_. -"));
+    let given = cursor.slice(at, end).contains(&b'=') && cursor.at(end)? == b'>';
+    given.then_some(Place { link: Link::Element, at: end + 1, quoted: false, tight: false })
+}
+
+/// The value within an object of the label's name: `"password": {"type": "plain", "value": "…"}`.
+fn nested(cursor: &Cursor<'_>, place: Place) -> Place {
+    for at in place.at..place.at + 96 {
+        match cursor.at(at) {
+            None | Some(b'}') => break,
+            Some(b'v' | b'V') if cursor.is_any_case(at, "value") && !cursor.before(at).is_some_and(|b| WORD.has(b)) => {
+                let end = cursor.run(cursor.run(at + 5, 2, Class::of("\"'\\")), COLUMN, BLANK);
+                if matches!(cursor.at(end), Some(b':' | b'=')) {
+                    return Place { at: cursor.run(end + 1, COLUMN, BLANK), ..place };
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    place
 }
 
 /// What closes a name: quotes in any escaping, brackets after them, emphasis.
@@ -174,6 +204,8 @@ fn operator(cursor: &Cursor<'_>, at: usize, quoted: bool, opened: bool) -> Optio
         b'=' => Some(equals(cursor, at)),
         b':' => colon(cursor, at),
         b'?' | b'+' | b'.' | b'|' | b'~' if next(1) == Some(b'=') => Some((Link::Assign, at + 2)),
+        b'|' if cursor.is(at, "|| \"") || cursor.is(at, "|| '") => Some((Link::Compare, at + 3)),
+        b'?' if cursor.is(at, "?? \"") || cursor.is(at, "?? '") => Some((Link::Compare, at + 3)),
         b'|' if next(1) == Some(b'|') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
         b'?' if next(1) == Some(b'?') && next(2) == Some(b'=') => Some((Link::Assign, at + 3)),
         b'|' => Some((Link::Cell, at + 1)),
@@ -211,6 +243,10 @@ fn colon(cursor: &Cursor<'_>, at: usize) -> Option<(Link, usize)> {
     let end = cursor.run(at, 3, const { Class::of(":") });
     match cursor.at(end) {
         Some(b'=') => Some((Link::Assign, end + 1)),
+        // The text that stands in when a shell's variable is not set.
+        Some(b'-') if end - at == 1 && cursor.at(end + 1).is_some_and(|byte| !BLANK.has(byte)) => {
+            Some((Link::Assign, end + 1))
+        }
         _ if end - at > 1 => None,
         _ => Some((Link::Colon, end)),
     }
@@ -310,7 +346,7 @@ fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
     if cursor.at(place.at).is_none_or(|byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b'0'..=b'9' | b'$' | b'\n')) {
         return place;
     }
-    static TYPES: Choice<21> = Choice::of([
+    static TYPES: Choice<22> = Choice::of([
         "str",
         "text",
         "char",
@@ -332,6 +368,7 @@ fn annotated(cursor: &Cursor<'_>, place: Place) -> Place {
         "[u8",
         "object",
         "const",
+        "as string",
     ]);
     if TYPES.at(cursor, place.at).is_none() {
         return if place.link == Link::Colon { named_type(cursor, place) } else { place };

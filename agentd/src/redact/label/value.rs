@@ -91,7 +91,8 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
             at = marked;
         }
     }
-    if cursor.at(at) == Some(b'\\') && matches!(cursor.at(at + 1), Some(b'\n')) {
+    let broken = cursor.at(at) == Some(b'\\') && matches!(cursor.at(at + 1), Some(b'\n'));
+    if broken {
         at += 1;
     }
     if cursor.at(at) == Some(b'(') && matches!(cursor.at(at + 1), Some(b'\n' | b'\r')) {
@@ -102,7 +103,8 @@ fn below(cursor: &Cursor<'_>, place: Place) -> (usize, bool) {
         (Some(b'\n' | b'\r'), Link::Assign | Link::Colon | Link::Element | Link::Argument) => {
             let next = cursor.run(at, 64, SPACE);
             let indented = cursor.before(next).is_some_and(|byte| BLANK.has(byte));
-            if indented || place.link == Link::Element { (next, true) } else { (at, false) }
+            let next = if indented && cursor.is(next, "- ") { next + 2 } else { next };
+            if indented || broken || place.link == Link::Element { (next, true) } else { (at, false) }
         }
         _ => (at, false),
     }
@@ -148,7 +150,11 @@ fn wrapper(cursor: &Cursor<'_>, at: usize) -> (usize, bool) {
     if !matches!(cursor.at(end), Some(b'(' | b'[')) {
         return (at, false);
     }
-    let inside = cursor.run(end, 3, const { Class::of("([ ") });
+    let inside = if cursor.at(end) == Some(b'[') {
+        cursor.run(end, 24, const { Class::of("[ \r\n") })
+    } else {
+        cursor.run(end, 3, const { Class::of("([ ") })
+    };
     match cursor.at(inside) {
         Some(b'"' | b'\'' | b'`') => (inside, end > at),
         Some(b'b') if matches!(cursor.at(inside + 1), Some(b'"' | b'\'')) => (inside, end > at),

@@ -40,7 +40,8 @@ pub(super) const PASS: Word = Word {
         "hide",
     ],
 };
-pub(super) const PWD: Word = Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&[]), refused: &["old"] };
+pub(super) const PWD: Word =
+    Word { kind: Kind::Password, endings: &[""], glued: Glue::AllBut(&["lis"]), refused: &["old"] };
 pub(super) const PW: Word = Word {
     kind: Kind::Password,
     endings: &["="],

@@ -42,6 +42,8 @@ pub(in crate::redact) const CODE: &[Coded] = &[
         anchors: &["private key", "private+key", "private%20key"],
         check: private_key,
     },
+    Coded { id: "openvpn-key", title: "OpenVPN static key", anchors: &["static key v1-----"], check: static_key },
+    Coded { id: "ansible-vault", title: "Ansible vault", anchors: &["$ansible_vault;"], check: vault },
     Coded { id: "putty-key", title: "PuTTY private key", anchors: &["private-lines:"], check: putty },
 ];
 
@@ -92,6 +94,21 @@ fn putty(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
         return None;
     }
     body_at(cursor, end, hit)
+}
+
+/// A vault is encrypted, and how well depends on a password that people chose.
+fn vault(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    let end = cursor.run(hit.end, 80, Class::of("A-Za-z0-9.;_-"));
+    body_at(cursor, end, hit)
+}
+
+/// Lines of hexadecimal digits between a header and its END.
+fn static_key(cursor: &Cursor<'_>, hit: Hit) -> Option<Found> {
+    let start = gap(cursor, hit.end).end;
+    let line = content(cursor, start);
+    let hex = cursor.slice(start, line.end).iter().all(u8::is_ascii_hexdigit);
+    let opens = start >= hit.floor && hex && line.chars >= SHORT * 2 && line.seen.count_ones() >= 8;
+    opens.then_some(Found { start, end: line.end, then: Then::Armour })
 }
 
 /// The body behind a header, when there is one that is no placeholder.
@@ -359,7 +376,9 @@ fn is_body(cursor: &Cursor<'_>, before: usize, line: &Line) -> bool {
     let tail = tail(cursor, line.end);
     let previous = before - cursor.run_back(before, 128, BEHIND);
     if line.chars >= SHORT {
-        let alike = line.chars == previous || line.is_mixed() || ends_behind(cursor, line.end);
+        // The last line of a body in digits, which are never mixed.
+        let digits = previous >= FULL && line.signs == 0 && line.digits * 2 > line.chars;
+        let alike = line.chars == previous || digits || line.is_mixed() || ends_behind(cursor, line.end);
         return alike && tail != Tail::Dirty;
     }
     let checksum = line.chars == 5 && line.signs > 0;
