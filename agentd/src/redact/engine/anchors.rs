@@ -252,7 +252,10 @@ impl Anchors {
         cursor.run_back(hit.start, HOLD_RUN, HELD).min((hit.end + 1).saturating_sub(self.longest))
     }
 
+    /// Asks everything that looks for the anchors that end here. Where several find something, the longest counts: a
+    /// key has an older and a longer form, and a tail of it must not stay.
     fn judge(&self, cursor: &Cursor<'_>, state: StateID, end: usize, progress: &mut Progress) -> Verdict {
+        let mut best: Option<(Hit, u16, Found)> = None;
         for index in 0..self.dfa.match_len(state) {
             let pattern = self.dfa.match_pattern(state, index);
             let Some(judges) = self.judges.get(pattern.as_usize()) else { continue };
@@ -272,12 +275,14 @@ impl Anchors {
                 if cursor.take_starved() {
                     return Verdict::Wait(hit);
                 }
-                if let Some(found) = found.filter(|found| found.start >= progress.floor && found.end > found.start) {
-                    return Verdict::Found(hit, anchor.kind, found);
+                let Some(found) = found.filter(|f| f.start >= progress.floor && f.end > f.start) else { continue };
+                let reach = |found: &Found| (found.then != Then::Stop, found.end);
+                if best.is_none_or(|(_, _, best)| reach(&found) > reach(&best)) {
+                    best = Some((hit, anchor.kind, found));
                 }
             }
         }
-        Verdict::Clean
+        best.map_or(Verdict::Clean, |(hit, kind, found)| Verdict::Found(hit, kind, found))
     }
 }
 
