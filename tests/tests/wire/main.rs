@@ -87,9 +87,9 @@ fn status(rpc: &mut RpcClient) -> Value {
     rpc.call("status", &json!({})).unwrap()
 }
 
-/// A script whose answers begin and never end.
+/// A script whose answers begin and never end. Of what has come the last word waits: it may be a part of a secret.
 fn stalled() -> Scenario {
-    Scenario::new().step(Step::text("The beginning of an answer").chunks(4, 0).fault(Fault::Stall(3)).times(0))
+    Scenario::new().step(Step::text("The beginning of an answer").chunks(8, 0).fault(Fault::Stall(3)).times(0))
 }
 
 /// The next line, which must be an error without an id.

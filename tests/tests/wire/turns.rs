@@ -112,7 +112,9 @@ fn an_unknown_tool_is_answered_to_the_model_and_told_to_the_client() {
     let mut rpc = stage.rpc();
     let id = rpc.send("ask", &stage.question("why?"));
     let all = messages(&mut rpc, id);
-    let names: Vec<&str> = all.iter().map(name).collect();
+    let mut names: Vec<&str> = all.iter().map(name).collect();
+    // How many pieces the text comes in is the stream's affair.
+    names.dedup();
     assert_eq!(names, ["started", "tool_started", "tool_finished", "text", "result"]);
     let finished = &all[2]["params"]["event"]["tool_finished"];
     assert_eq!((&finished["name"], &finished["ok"]), (&json!("no_such_tool"), &json!(false)));
@@ -120,7 +122,7 @@ fn an_unknown_tool_is_answered_to_the_model_and_told_to_the_client() {
     let told = chats[1].last_message();
     assert_eq!(told["role"], "tool");
     assert!(told["content"].as_str().unwrap().contains("no_such_tool"), "{told}");
-    assert_eq!(all[4]["result"]["tool_calls"][0]["ok"], false);
+    assert_eq!(all.last().unwrap()["result"]["tool_calls"][0]["ok"], false);
     drop(rpc);
     stage.end();
 }

@@ -134,8 +134,8 @@ impl Anchors {
         let mut by_head: BTreeMap<String, Vec<Anchor>> = BTreeMap::new();
         for mut anchor in anchors {
             anchor.text.make_ascii_lowercase();
-            let head: String = anchor.text.chars().take(HEAD_MAX).collect();
-            by_head.entry(head).or_default().push(anchor);
+            let head = anchor.text.get(..anchor.text.floor_char_boundary(HEAD_MAX)).unwrap_or_default();
+            by_head.entry(head.to_owned()).or_default().push(anchor);
         }
         let dfa = DFA::builder()
             .match_kind(MatchKind::Standard)
