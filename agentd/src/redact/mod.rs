@@ -1,17 +1,23 @@
 //! The choke point before disk, log and wire.
 //!
-//! Owns the one type of text that may be stored or logged, [`Redacted`], and the one that may be sent, [`Outbound`]. Only a [`Redactor`] makes it, so the
-//! compiler shows every place where text leaves. Every door calls the same engine; there is no second list of
-//! patterns anywhere.
+//! Owns the one type of text that may be stored or logged, [`Redacted`], and the one that may be sent, [`Outbound`].
+//! Only a [`Redactor`] makes them, so the compiler shows every place where text leaves. Every door calls the same
+//! engine; there is no second list of patterns anywhere.
 //!
-//! - [`known`]: exact values that the daemon itself holds, with their encoded forms.
-//! - [`kinds`]: the table of everything that is recognised without being told.
-//! - [`engine`]: one pass over the table's anchors, checks in bounded windows, split-invariant.
-//! - [`stream`]: the same over text that comes in pieces.
-//! - [`vault`]: numbered markers towards the model and the way back from them, in RAM only.
-//! - [`outbound`]: what a conversation's model is shown.
+//! What is recognised:
+//! - [`kinds`]: the table of forms and services, judged by [`shape`] and [`near`] with the patterns of [`pattern`].
+//! - [`label`]: values behind a telling word, in commands and in lines of a known layout.
+//! - [`structure`]: armour, URLs, web tokens. [`encoded`]: one level of base64 and hexadecimal.
+//! - [`known`]: exact values that the daemon itself holds. [`userrules`], [`personal`]: what the user asked for.
 //!
-//! Invariants: redacting twice equals redacting once; a marker reveals neither length nor any character; time is
+//! How:
+//! - [`view`]: the text without terminal escapes and invisible characters. [`scan`]: all passes over it.
+//! - [`engine`]: one automaton over the anchors of [`table`], checks in bounded windows.
+//! - [`stream`]: text that comes in pieces. [`json`]: the strings of a document, not the text that holds them.
+//! - [`vault`]: numbered markers towards the model and the way back from them, in RAM only. [`outbound`]: what a
+//!   conversation's model is shown. [`redactors`]: the redactors of one configuration, and what they replaced.
+//!
+//! Invariants: a marker is never redacted again; a marker reveals neither length nor any character; time is
 //! linear in the text; what is decided about a text does not depend on how it was cut into pieces.
 
 mod encoded;
