@@ -155,15 +155,20 @@ fn found(sheet: &mut Sheet, redactor: &Redactor, text: &str) {
     }
 }
 
+/// A text of the corpus in its place: with words behind it, as messages have. `None` for one that is longer.
+fn of_150_bytes(text: String) -> Option<String> {
+    const WORDS: &str = " and then the build went on as before, with nothing to see but what it says every day: all good, \
+                         two warnings, both of them known, and a note that somebody should look at the cache again soon";
+    let room = 150_usize.checked_sub(text.len())?;
+    Some(text + WORDS.get(..room)?)
+}
+
 /// Texts as long as a message and a prompt.
 fn short(sheet: &mut Sheet, redactor: &Redactor) {
     for (name, records) in [("150-byte text with a secret", positives()), ("150-byte text without", negatives())] {
-        let texts: Vec<String> =
-            records.into_iter().map(|record| record.text).filter(|text| text.len() < 400).collect();
-        let bytes: usize = texts.iter().map(String::len).sum();
+        let texts: Vec<String> = records.into_iter().filter_map(|record| of_150_bytes(record.text)).collect();
         let each = |()| seconds(|| texts.iter().map(|text| redactor.find(text).len()).sum::<usize>());
-        // The corpus's texts are of all lengths; the figure is scaled to 150 bytes of them.
-        let scale = 150.0 / bytes as f64 * 1e6;
+        let scale = 1e6 / texts.len() as f64;
         sheet.most(name, median((0..ROUNDS).map(|_| each(()) * scale).collect()), "us", 2.0);
     }
     let (text, _) = source();
