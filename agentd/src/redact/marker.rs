@@ -3,7 +3,7 @@
 //! Owns how a marker reads. `[REDACTED:kind]`, as the audit writes it, is a marker too: whatever looks like one is
 //! treated as one when a text is about to be written.
 
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
@@ -68,6 +68,19 @@ pub(super) fn starts(bytes: &[u8]) -> Vec<usize> {
     let cut = |at: &usize| bytes.get(*at..).is_some_and(|tail| OPEN.as_bytes().starts_with(tail));
     starts.extend((tail..bytes.len()).find(cut));
     starts
+}
+
+/// True when the bytes end before it is clear whether a marker begins at `at`.
+pub(super) fn may_begin(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at..).is_some_and(|rest| rest.len() < OPEN.len() && OPEN.as_bytes().starts_with(rest))
+}
+
+/// True when a marker stands directly before or behind a range.
+pub(super) fn touches(bytes: &[u8], range: &Range<usize>) -> bool {
+    let behind = bytes.get(range.end..).is_some_and(|rest| rest.starts_with(OPEN.as_bytes()));
+    let first = range.start.saturating_sub(OPEN.len() + INSIDE_MAX + 2);
+    let before = bytes.get(first..range.start).filter(|before| before.ends_with(b"]")).unwrap_or_default();
+    behind || starts(before).iter().any(|at| end(&|at| before.get(at).copied(), *at) == Some(before.len()))
 }
 
 fn is_inside(byte: u8) -> bool {

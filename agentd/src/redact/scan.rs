@@ -6,6 +6,7 @@
 use super::{
     encoded,
     engine::{Cursor, Progress, Span},
+    marker,
     rules::Rules,
 };
 
@@ -100,10 +101,15 @@ impl Scan {
                 return self.runs;
             }
             let Some(run) = encoded::next_run(view, self.runs) else { break };
-            if run.end == view.len() && !last && run.len() < encoded::RUN_MAX {
-                break;
+            if !last && run.len() < encoded::RUN_MAX && marker::may_begin(view, run.end) {
+                self.runs = run.start;
+                return run.start;
             }
             self.runs = run.end;
+            // What stands at a marker was one run with what the marker stands for, and was judged so.
+            if marker::touches(view, &run) {
+                continue;
+            }
             let bytes = view.get(run.clone()).unwrap_or_default();
             let Some(inner) = encoded::decoded(bytes) else { continue };
             if rules.holds_secret(&inner) {
