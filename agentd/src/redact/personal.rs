@@ -201,6 +201,12 @@ mod tests {
     }
 
     #[test]
+    fn every_form_has_its_row_in_the_table() {
+        let missing: Vec<_> = FORMS.iter().filter(|form| !KINDS.iter().any(|row| row.id == form.kind)).collect();
+        assert!(missing.is_empty(), "{:?}", missing.iter().map(|form| form.kind).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn every_pattern_compiles() {
         assert_eq!(COMPILED.len(), FORMS.len());
     }

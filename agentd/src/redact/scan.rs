@@ -19,7 +19,7 @@ const PIECE_MAX: usize = 4096;
 pub(super) struct Scan {
     anchors: Progress,
     runs: usize,
-    /// Kind of an encoded secret that may go on at `runs`.
+    /// An encoded secret may go on at `runs`.
     goes_on: bool,
     known: usize,
     line: usize,
