@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{list, rpc::RequestId};
 
+pub use self::{cache::*, memory::*};
+
 /// Who may send a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
@@ -119,6 +121,32 @@ requests! {
     SessionsClear(SessionsClearRequest) -> ClearReport, "sessions.clear", Ask;
     /// The models the provider offers, with our prices.
     Models(ModelsRequest) -> ModelsReport, "models", Read;
+    /// The cached answers of a project, or of all.
+    CacheList(CacheListRequest) -> CacheReport, "cache.list", Read;
+    /// Why a question is answered from memory, or is not.
+    CacheWhy(CacheWhyRequest) -> WhyReport, "cache.why", Read;
+    /// Take a wrong answer out, and never serve it for that question again.
+    CacheReject(CacheRejectRequest) -> RejectReport, "cache.reject", Ask;
+    /// Drop the cached answers of a project, or all of the asking user.
+    CacheClear(CacheClearRequest) -> CacheClearReport, "cache.clear", Ask;
+    /// Hits, misses and refusals since the start.
+    CacheStats(CacheStatsRequest) -> CacheStatsReport, "cache.stats", Read;
+    /// What is kept: counts, bytes, caps, ages, the last backup.
+    MemoryStatus(MemoryStatusRequest) -> MemoryReport, "memory.status", Read;
+    /// The preferences that apply.
+    PrefsList(PrefsListRequest) -> PrefsReport, "memory.prefs", Read;
+    /// Set a preference.
+    PrefsSet(PrefsSetRequest) -> PrefsSetReport, "memory.prefs.set", Ask;
+    /// Unset a preference.
+    PrefsUnset(PrefsUnsetRequest) -> PrefsUnsetReport, "memory.prefs.unset", Ask;
+    /// Write a backup.
+    Backup(BackupRequest) -> BackupReport, "memory.backup", Admin;
+    /// Replace the memory by a backup, after all of it was checked.
+    Restore(RestoreRequest) -> RestoreReport, "memory.restore", Admin;
+    /// What is kept of the asking user, page by page, for people.
+    Export(ExportRequest) -> ExportPage, "memory.export", Read;
+    /// Erase what is kept of the asking user: a conversation, a project, or all.
+    Forget(ForgetRequest) -> ForgetReport, "memory.forget", Ask;
 }
 
 /// Shared derives of every wire struct.
@@ -133,6 +161,9 @@ macro_rules! wire {
         )*
     };
 }
+
+mod cache;
+mod memory;
 
 wire! {
     /// Parameters of `status`: none.
@@ -230,6 +261,10 @@ wire! {
         pub ephemeral: bool,
         /// Send `reasoning` events too.
         pub reasoning: bool,
+        /// Ask the model also when the answer is in memory; the new answer takes the old one's place.
+        pub fresh: bool,
+        /// Take the similar answer that an earlier reply offered, if what it rests on is unchanged.
+        pub reuse: bool,
     }
 
     /// A named text that travels with a question.
@@ -267,6 +302,36 @@ wire! {
         pub redactions: u32,
         /// Milliseconds from the request to the answer.
         pub elapsed_ms: u64,
+        /// The cached answer that this is; none when it is a new one.
+        pub cached: Option<Cached>,
+        /// On a miss: an answer in memory whose question is alike, and which was not taken unasked.
+        pub similar: Option<Similar>,
+        /// On a miss: why the answer in memory was not taken, such as a file that has changed. Empty when there was none.
+        pub miss: String,
+    }
+
+    /// Where a cached answer comes from.
+    pub struct Cached {
+        /// Id for `cache.why` and `cache.reject`.
+        pub id: String,
+        /// The question it was given to, redacted.
+        pub question: String,
+        /// Seconds since then.
+        pub age_s: u64,
+        /// Files, listings and searches that were verified for this reply.
+        pub dependencies: u32,
+        /// Served by coverage and guards alone: `answers.similarity = "lenient"`, or `reuse`.
+        pub lenient: bool,
+    }
+
+    /// A question in memory that is like the one asked.
+    pub struct Similar {
+        /// The question, redacted.
+        pub question: String,
+        /// How much of the two is the same, 0 to 1.
+        pub score: f64,
+        /// Seconds since it was answered.
+        pub age_s: u64,
     }
 
     /// Tokens of a turn, all model calls added up.

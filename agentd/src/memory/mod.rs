@@ -3,5 +3,6 @@
 //! Today that is the [`session`] memory, which lives in RAM and is never written to disk. The persistent store,
 //! cached answers and preferences go beside it; [`worth`] says what may go there.
 
+pub mod kept;
 pub mod session;
 pub mod worth;

@@ -8,6 +8,7 @@ use proto::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::kept;
 use crate::{
     agent::{self, Ask, Events},
     daemon::Daemon,
@@ -52,6 +53,7 @@ async fn carry_out(daemon: &Arc<Daemon>, from: &Origin, request: Request) -> Res
         Request::SessionsShow(show) => sessions_show(daemon, from.uid, show).await?.into(),
         Request::SessionsClear(clear) => sessions_clear(daemon, from.uid, clear).await?.into(),
         Request::Models(_) => daemon.models().await?.into(),
+        kept => kept::handle(daemon, from, kept).await?,
     })
 }
 

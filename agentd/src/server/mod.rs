@@ -8,6 +8,7 @@ pub mod accept;
 mod connection;
 mod dispatch;
 mod inbox;
+mod kept;
 pub mod listen;
 mod outbox;
 mod peer;

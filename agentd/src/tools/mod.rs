@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub mod builtin;
 pub mod jail;
+pub mod observed;
 pub mod policy;
 mod secret;
 

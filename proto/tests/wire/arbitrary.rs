@@ -35,7 +35,7 @@ fn attachment() -> impl Strategy<Value = Attachment> {
 
 fn ask() -> impl Strategy<Value = AskRequest> {
     let texts = (text(), text(), text(), text());
-    let flags = any::<[bool; 5]>();
+    let flags = any::<[bool; 7]>();
     (texts, vec(attachment(), 0..4), flags, any::<u32>(), any::<u64>()).prop_map(
         |((prompt, cwd, session, model), attachments, flags, max_turns, timeout_ms)| AskRequest {
             prompt,
@@ -50,6 +50,8 @@ fn ask() -> impl Strategy<Value = AskRequest> {
             detach: flags[2],
             ephemeral: flags[3],
             reasoning: flags[4],
+            fresh: flags[5],
+            reuse: flags[6],
         },
     )
 }
@@ -106,22 +108,43 @@ fn answer() -> impl Strategy<Value = Answer> {
     let texts = (text(), text(), text(), text());
     let call = (text(), verdict(), any::<bool>()).prop_map(|(name, verdict, ok)| ToolCallReport { name, verdict, ok });
     let counts = any::<(u32, u32, u64)>();
-    (texts, source(), usage(), option::of(money()), option::of(money()), vec(call, 0..4), counts).prop_map(
-        |((answer, session, conversation, model), source, usage, cost_usd, saved_usd, tool_calls, counts)| Answer {
-            answer,
-            source,
-            session,
-            conversation,
-            model,
-            usage,
-            cost_usd,
-            saved_usd,
-            turns: counts.0,
-            tool_calls,
-            redactions: counts.1,
-            elapsed_ms: counts.2,
+    let money = (option::of(money()), option::of(money()));
+    let memory = (option::of(cached()), option::of(similar()), text());
+    (texts, source(), usage(), money, vec(call, 0..4), counts, memory).prop_map(
+        |((answer, session, conversation, model), source, usage, (cost_usd, saved_usd), tool_calls, counts, memory)| {
+            Answer {
+                answer,
+                source,
+                session,
+                conversation,
+                model,
+                usage,
+                cost_usd,
+                saved_usd,
+                turns: counts.0,
+                tool_calls,
+                redactions: counts.1,
+                elapsed_ms: counts.2,
+                cached: memory.0,
+                similar: memory.1,
+                miss: memory.2,
+            }
         },
     )
+}
+
+fn cached() -> impl Strategy<Value = Cached> {
+    (text(), text(), any::<(u64, u32, bool)>()).prop_map(|(id, question, (age_s, dependencies, lenient))| Cached {
+        id,
+        question,
+        age_s,
+        dependencies,
+        lenient,
+    })
+}
+
+fn similar() -> impl Strategy<Value = Similar> {
+    (text(), money(), any::<u64>()).prop_map(|(question, score, age_s)| Similar { question, score, age_s })
 }
 
 fn summary() -> impl Strategy<Value = SessionSummary> {
