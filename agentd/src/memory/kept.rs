@@ -85,7 +85,11 @@ pub struct AnswerRecord {
     pub used: SystemTime,
     /// Times it was served.
     pub hits: u32,
-    /// What it rests on.
+    /// Of the AGENTS.md files that applied.
+    pub instructions: Fingerprint,
+    /// Of the preferences that applied.
+    pub preferences: Fingerprint,
+    /// What else it rests on.
     pub rests: Vec<Observed>,
 }
 
