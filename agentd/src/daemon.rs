@@ -100,7 +100,7 @@ impl Daemon {
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let daemon = Self {
-            agent: Agent::new(clock, parts.config_dir),
+            agent: Agent::new(clock, parts.config_dir, Arc::default()),
             turns: Arc::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,

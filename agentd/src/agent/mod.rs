@@ -7,11 +7,15 @@
 mod approvals;
 mod calls;
 mod guard;
+mod keeping;
+mod lookup;
 mod offline;
 mod place;
 mod run;
+mod served;
 mod speech;
 mod turn;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -28,7 +32,12 @@ use crate::{
     config::Config,
     context::SYSTEM_PROMPT,
     llm::ToolDefinition,
-    memory::session::Sessions,
+    memory::{
+        Memory,
+        answers::{fingerprint, flight::Flights},
+        kept::Fingerprint,
+        session::Sessions,
+    },
     offline::Offline,
     redact::{Redactor, Redactors},
     tools::{Toolbox, builtin},
@@ -40,8 +49,14 @@ pub struct Agent {
     pub toolbox: Toolbox,
     /// The same as the provider is told about them: frozen and sorted, part of the prompt prefix.
     pub definitions: Arc<[ToolDefinition]>,
+    /// Of system prompt and tool list: part of what makes two asks the same.
+    pub prefix_fingerprint: Fingerprint,
     /// Session memory.
     pub sessions: Arc<Sessions>,
+    /// What outlives the sessions.
+    pub memory: Arc<Memory>,
+    sweeps: Arc<lookup::Sweeps>,
+    flights: Flights<FlightKey>,
     /// Calls that wait for a user.
     pub approvals: Approvals,
     /// The search that answers without a model.
@@ -52,11 +67,14 @@ pub struct Agent {
     pub config_dir: Option<std::path::PathBuf>,
 }
 
+/// What makes two asks the same while one of them is answered: scope, exact key, attachments.
+type FlightKey = (Fingerprint, Fingerprint, Fingerprint);
+
 impl Agent {
     /// An agent with the built-in tools.
-    pub fn new(clock: Arc<dyn Clock>, config_dir: Option<std::path::PathBuf>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, config_dir: Option<std::path::PathBuf>, memory: Arc<Memory>) -> Self {
         let toolbox = Toolbox::new(builtin::toolbox());
-        let definitions = toolbox
+        let definitions: Arc<[ToolDefinition]> = toolbox
             .specs()
             .map(|spec| ToolDefinition {
                 name: spec.name.clone(),
@@ -66,12 +84,16 @@ impl Agent {
             .collect();
         Self {
             toolbox,
-            definitions,
+            prefix_fingerprint: prefix_fingerprint(&definitions),
+            memory,
+            sweeps: Arc::default(),
+            flights: Flights::default(),
             sessions: Arc::new(Sessions::new(Arc::clone(&clock))),
             approvals: Approvals::default(),
             offline: Arc::default(),
             clock,
             config_dir,
+            definitions,
         }
     }
 
@@ -79,6 +101,12 @@ impl Agent {
     pub fn prefix(&self) -> (&'static str, &[ToolDefinition]) {
         (SYSTEM_PROMPT, &self.definitions)
     }
+}
+
+fn prefix_fingerprint(definitions: &[ToolDefinition]) -> Fingerprint {
+    let tools = definitions.iter().flat_map(|it| [it.name.clone(), it.description.clone(), it.parameters.to_string()]);
+    let parts: Vec<String> = std::iter::once(SYSTEM_PROMPT.to_owned()).chain(tools).collect();
+    fingerprint(parts.iter().map(String::as_str))
 }
 
 /// One question on its way.

@@ -8,13 +8,15 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use proto::{Answer, ErrorKind, Event, Failure, Retry, Source, Started, ToolCallReport};
 use tokio::sync::mpsc;
 
-use super::{Agent, Ask, calls::Calls, guard::LoopGuard, place::Place, speech::Speech, turn::cancelled};
+use super::{
+    Agent, Ask, calls::Calls, guard::LoopGuard, keeping::Outcome, place::Place, speech::Speech, turn::cancelled,
+};
 use crate::{
     context::{self, SYSTEM_PROMPT},
     llm::{ChatRequest, Completion, Delta, Finish, Message, Provider, RawToolCall, ToolCall, Usage},
     memory::session::{Conversation, SessionKey},
     redact::{ModelView, Outbound, Redacted},
-    tools::{ToolContext, ToolLimits},
+    tools::observed::Resting,
 };
 
 /// Deltas that may wait for a slow client before the provider's stream is read no further.
@@ -40,6 +42,7 @@ pub(super) struct Run<'a> {
     /// `None` once a call had no price or no token count: an unknown price is unknown, not zero.
     cost: Option<f64>,
     reports: Vec<ToolCallReport>,
+    resting: Resting,
     /// How this conversation's model is shown everything.
     view: ModelView,
     speech: Speech<'a>,
@@ -76,11 +79,12 @@ impl<'a> Run<'a> {
             usage: Usage::default(),
             cost: Some(0.0),
             reports: Vec::new(),
+            resting: Resting::default(),
         }
     }
 
-    /// Runs the turn and keeps what is whole of it.
-    pub(super) async fn answer(mut self, question: Redacted) -> Result<Answer, Failure> {
+    /// Runs the turn and keeps what is whole of it. With the answer comes what it rests on.
+    pub(super) async fn answer(mut self, question: Redacted) -> Result<(Answer, Outcome), Failure> {
         self.started().await;
         self.open();
         let opened = self.messages.len();
@@ -93,7 +97,8 @@ impl<'a> Run<'a> {
             self.agent.sessions.keep(self.key, &self.ask.turn, self.place.session_limits(), self.conversation);
         }
         result?;
-        Ok(Answer {
+        let ran = Outcome { text: text.clone(), rests: self.resting.finish() };
+        let answer = Answer {
             answer: text.to_string(),
             source: Source::Model,
             model: self.model,
@@ -108,7 +113,8 @@ impl<'a> Run<'a> {
             tool_calls: self.reports,
             redactions: self.view.hidden(),
             ..Answer::default()
-        })
+        };
+        Ok((answer, ran))
     }
 
     async fn started(&self) {
@@ -186,6 +192,7 @@ impl<'a> Run<'a> {
             messages: self.messages.clone(),
             tools: Arc::clone(&self.agent.definitions),
             idle_timeout: timeout,
+            side: None,
         };
         let at = self.agent.clock.now();
         let completion = self.relay(&request).await?;
@@ -246,29 +253,20 @@ impl<'a> Run<'a> {
             self.speech.end(false).await;
         }
         let calls = self.adopt(&completion.tool_calls);
-        let limits = &self.place.config;
+        let seen = Arc::clone(&self.conversation.seen);
         let runner = Calls {
             agent: self.agent,
             ask: self.ask,
             key: self.key,
             limits: self.place.session_limits(),
-            context: ToolContext {
-                project: self.place.project.clone(),
-                cancel: self.ask.cancel.child_token(),
-                limits: ToolLimits {
-                    command_timeout: limits.exec.command_timeout,
-                    output_cap: limits.exec.output_cap,
-                    result_cap: limits.limits.result_cap,
-                },
-                seen: Arc::clone(&self.conversation.seen),
-                view: self.view.clone(),
-            },
+            context: self.place.tool_context(self.ask.cancel.child_token(), seen, self.view.clone()),
         };
         let first = u32::try_from(self.reports.len()).unwrap_or(u32::MAX).saturating_add(1);
         let step = runner.run(&calls, &completion.tool_calls, &mut self.guard, first).await;
         self.push_assistant(completion, calls);
         self.messages.extend(step.messages);
         self.reports.extend(step.reports);
+        step.rests.into_iter().for_each(|rests| self.resting.add(rests));
         match step.failure {
             _ if self.ask.cancel.is_cancelled() => Err(cancelled()),
             Some(failure) => Err(failure),
