@@ -81,7 +81,7 @@ pub(super) async fn keep(
 fn missed(look: &Look, end: &str) -> String {
     match &look.outcome {
         Looked::Miss(miss) => match &miss.changed {
-            Some(what) => format!("{what}; {end}"),
+            Some((_, what)) => format!("{what}; {end}"),
             None => end.to_owned(),
         },
         Looked::Hit(_) => end.to_owned(),

@@ -72,8 +72,8 @@ pub(super) struct Hit {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Miss {
-    /// What has changed since the answer that would have been served.
-    pub(super) changed: Option<Redacted>,
+    /// The answer that would have been served, and what has changed since.
+    pub(super) changed: Option<(Arc<Entry>, Redacted)>,
     /// Verified answers to like questions, best first.
     pub(super) candidates: Vec<Candidate>,
     /// The most alike of those that a guard refuses.
@@ -83,7 +83,7 @@ pub(super) struct Miss {
 /// Looks a question up.
 pub(super) async fn look(agent: &Agent, ask: &Ask, choice: &Choice) -> Result<Arc<Look>, Failure> {
     let request = &ask.request;
-    let shared = request.attachments.is_empty() && !request.fresh && !request.reuse && !request.continue_conversation;
+    let shared = ask.attached.is_none() && request.attachments.is_empty() && !request.fresh && !request.reuse && !request.continue_conversation;
     let same = Same {
         uid: ask.uid,
         cwd: request.cwd.clone(),
@@ -110,6 +110,7 @@ struct Lookup {
     cwd: PathBuf,
     prompt: String,
     attachments: Vec<Attachment>,
+    attached: Option<Fingerprint>,
     /// Model and endpoint; `None` without a model.
     model: Option<(String, String)>,
     /// The memory is not asked, but what comes may go into it.
@@ -141,6 +142,7 @@ impl Lookup {
             cwd: PathBuf::from(&request.cwd),
             prompt: request.prompt.clone(),
             attachments: request.attachments.clone(),
+            attached: ask.attached,
             model,
             fresh: request.fresh,
             reuse: request.reuse,
@@ -185,7 +187,7 @@ impl Lookup {
         });
         Asked {
             question: Question::new(text.as_str()),
-            attachments: fingerprint(attached.iter().map(Redacted::as_str)),
+            attachments: self.attached.unwrap_or_else(|| fingerprint(attached.iter().map(Redacted::as_str))),
             instructions: fingerprint(instructions),
             preferences: self.memory.preferences_fingerprint(self.uid, place.home()),
             scope,
@@ -203,7 +205,7 @@ impl Lookup {
         for (entry, source) in tiers.chain(near.into_iter().map(|entry| (entry, Source::Near))) {
             match verifier.verify(&entry) {
                 Ok(()) => return Outcome::Hit(Hit { entry, source, lenient: false }),
-                Err(what) => drop(changed.get_or_insert(what)),
+                Err(what) => drop(changed.get_or_insert((entry, what))),
             }
         }
         let mut left = Vec::new();

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod calls;
+mod explain;
 mod guard;
 mod keeping;
 mod lookup;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use approvals::Approvals;
+pub use explain::{proto_answer, why};
 pub use place::home_of;
 pub use turn::answer;
 
@@ -125,6 +127,8 @@ pub struct Ask {
     pub config: Arc<Config>,
     /// The choke points of the daemon.
     pub redactors: Arc<Redactors>,
+    /// The fingerprint of attached texts that are no longer at hand.
+    pub attached: Option<Fingerprint>,
     /// The one of this turn, for everything but the provider: the project may have it hide more.
     pub redactor: Redactor,
 }

@@ -6,7 +6,7 @@ use proto::{Answer, ErrorKind, Failure, Similar};
 
 use super::{
     Agent, Ask,
-    keeping::{self, Outcome as Ran},
+    keeping,
     lookup::{self, Hit, Look, Miss, Outcome},
     offline,
     run::Run,
@@ -143,7 +143,7 @@ impl Turn<'_> {
         answer.usage.cache_hit_tokens += spent.usage.hit;
         answer.usage.cache_miss_tokens += spent.usage.miss;
         answer.cost_usd = answer.cost_usd.zip(spent.cost).map(|(cost, more)| cost + more);
-        answer.miss = miss.changed.map(|what| what.to_string()).unwrap_or_default();
+        answer.miss = miss.changed.map(|(_, what)| what.to_string()).unwrap_or_default();
         answer.similar = miss.candidates.first().map(|candidate| Similar {
             question: candidate.entry.record().question.to_string(),
             score: f64::from(candidate.score),
@@ -185,7 +185,7 @@ impl Turn<'_> {
                 stats.count(format!("guard_{}", refusal.guard));
             }
         }
-        if let Some(what) = &miss.changed {
+        if let Some((_, what)) = &miss.changed {
             self.ask.events.notice(format!("asked anew: {what}")).await;
         }
     }

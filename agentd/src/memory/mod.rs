@@ -7,6 +7,9 @@
 
 pub mod answers;
 pub mod kept;
+pub mod lasting;
+pub mod question;
+pub mod retention;
 pub mod session;
 pub mod worth;
 

@@ -69,21 +69,33 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
             return Err(daemon.turns.explain(Failure::new(ErrorKind::Cancelled, "cancelled")));
         }
     };
-    let redactors = daemon.redactors();
-    let ask = Ask {
-        uid: from.uid,
-        request,
-        turn: guard.turn.clone(),
-        events: from.events.clone().redacted_by(redactors.kept(false)),
-        cancel,
-        config: daemon.config(),
-        redactor: redactors.kept(false).clone(),
-        redactors,
-    };
+    let ask = ask_of(daemon, from, request, guard.turn.clone(), cancel);
     let outcome = agent::answer(&daemon.agent, ask, choice).await.map_err(|failure| daemon.turns.explain(failure));
     outcome.inspect_err(|failure| {
         tracing::warn!(turn = %guard.turn, kind = failure.kind.name(), "not answered");
     })
+}
+
+/// A request on its way, under the configuration and the redactors of this moment.
+pub(super) fn ask_of(
+    daemon: &Daemon,
+    from: &Origin,
+    request: AskRequest,
+    turn: String,
+    cancel: CancellationToken,
+) -> Ask {
+    let redactors = daemon.redactors();
+    Ask {
+        uid: from.uid,
+        request,
+        turn,
+        events: from.events.clone().redacted_by(redactors.kept(false)),
+        cancel,
+        config: daemon.config(),
+        attached: None,
+        redactor: redactors.kept(false).clone(),
+        redactors,
+    }
 }
 
 async fn sessions_list(daemon: &Daemon, uid: u32, list: &SessionsListRequest) -> Result<SessionsReport, Failure> {

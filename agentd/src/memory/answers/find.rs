@@ -12,9 +12,6 @@ use crate::{
     redact::Redacted,
 };
 
-/// Candidates that may be handed to a verdict: each costs a small model call.
-const CANDIDATES: usize = 3;
-
 /// A question on its way through the memory.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -100,8 +97,8 @@ pub(super) fn find(table: &Table, pairs: &Pairs, asked: &Asked, similarity: Simi
         }
     }
     found.near.sort_by_key(|entry| std::cmp::Reverse(entry.record().made));
-    let best = question::best(&asked.question, open.iter().map(|entry| (*entry, &entry.question)), CANDIDATES);
-    found.candidates.extend(best.into_iter().map(|entry| candidate(asked, entry, false)));
+    let best = question::best(&asked.question, open.iter().map(|entry| (*entry, &entry.question)), question::CANDIDATES);
+    found.candidates.extend(best.into_iter().map(|(entry, _)| candidate(asked, entry, false)));
     found
 }
 

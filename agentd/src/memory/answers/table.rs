@@ -39,10 +39,6 @@ impl Table {
         })
     }
 
-    pub(super) fn get(&self, id: &Uuid) -> Option<&Arc<Entry>> {
-        self.entries.get(id)
-    }
-
     pub(super) fn exact(&self, key: &Key) -> Option<&Arc<Entry>> {
         self.entries.get(self.by_key.get(key)?)
     }
