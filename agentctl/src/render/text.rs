@@ -77,6 +77,7 @@ impl TextView {
         self.end_text()?;
         self.activity.clear();
         if self.footer {
+            footer::notes(answer).iter().for_each(|note| self.activity.line(note));
             self.activity.line(&footer::footer(answer));
         }
         Ok(())
