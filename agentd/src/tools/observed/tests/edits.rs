@@ -100,8 +100,10 @@ impl Place {
     }
 }
 
+type Act = fn(&Bench, &mut fastrand::Rng);
+
 /// Something that happens to a project. The last ones change nothing that the model sees.
-const ACTS: [(&str, fn(&Bench, &mut fastrand::Rng)); 22] = [
+const ACTS: [(&str, Act); 22] = [
     ("an edit of equal size and time", |bench, _| {
         let metadata = fs::metadata(bench.path("src/a.rs")).unwrap();
         fs::write(bench.path("src/a.rs"), "fn A() {}\n// needle one\n").unwrap();
