@@ -175,7 +175,7 @@ impl Check<'_> {
             builtin::again(self.context, builtin::LIST, &arguments, self.stop.clone()).ok_or(Why::Unreadable)?;
         let output = again.run();
         if Digest::of_text(&output.text) != *digest {
-            return Err(if output.ok { Why::Listing } else { Why::Unreadable });
+            return Err(self.late().unwrap_or(if output.ok { Why::Listing } else { Why::Unreadable }));
         }
         match output.rests {
             Rests::On(mut newer) => Ok(newer.pop()),
@@ -190,12 +190,8 @@ impl Check<'_> {
         }
         let output = again.run();
         if Digest::of_text(&output.text) != *digest {
-            let late = self.stop.check().is_err();
-            return Err(match tool.starts_with("search_") {
-                _ if late => Why::Late,
-                true => Why::Search,
-                false => Why::Result,
-            });
+            let other = if tool.starts_with("search_") { Why::Search } else { Why::Result };
+            return Err(self.late().unwrap_or(other));
         }
         let newer = match output.rests {
             Rests::Again { sweep: Some(newer) } if Some(&newer) != sweep => newer,
@@ -203,6 +199,11 @@ impl Check<'_> {
         };
         let (tool, arguments) = (tool.to_owned(), args.to_owned());
         Ok(Some(Observed::Call { tool, arguments, digest: *digest, sweep: Some(newer) }))
+    }
+
+    /// A call that was ended says so in its text, which is then another text.
+    fn late(&self) -> Option<Why> {
+        self.stop.check().is_err().then_some(Why::Late)
     }
 }
 

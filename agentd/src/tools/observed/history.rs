@@ -79,7 +79,8 @@ fn asked<'a>(argv: &[&'a str]) -> Option<Asked<'a>> {
         }
     }
     // `show` shows changes unless it is asked for files only.
-    asked.changes |= *command == "show" && !(revisions.iter().all(|name| name.contains(':')) && !revisions.is_empty());
+    let files_only = !revisions.is_empty() && revisions.iter().all(|name| name.contains(':'));
+    asked.changes |= *command == "show" && !files_only;
     asked.names = if paths { Vec::new() } else { revisions };
     Some(asked)
 }

@@ -49,16 +49,16 @@ impl From<rustix::fs::Stat> for Stat {
             dev: stat.st_dev,
             ino: stat.st_ino,
             size: stat.st_size,
-            mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec.into()),
-            ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec.into()),
+            mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+            ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
             kind: FileType::from_raw_mode(stat.st_mode).as_raw_mode(),
         }
     }
 }
 
-/// Ends in the year 2262, and stays at its end then.
-fn nanoseconds(seconds: i64, rest: u64) -> i64 {
-    seconds.saturating_mul(1_000_000_000).saturating_add(i64::try_from(rest).unwrap_or_default())
+/// Ends in the year 2262, and stays at its end then. The width of the second part is the machine's.
+fn nanoseconds(seconds: i64, rest: impl TryInto<i64>) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(rest.try_into().unwrap_or_default())
 }
 
 /// The wall clock, for comparison with times of files: not injected, because the kernel's would not follow.

@@ -22,6 +22,7 @@ mod history;
 const SECRET: &str = "k-1234567890";
 
 /// Built once: a thousand conversations have the same.
+static TOOLBOX: LazyLock<Toolbox> = LazyLock::new(|| Toolbox::new(builtin::toolbox()));
 static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new([SECRET.to_owned()]));
 
 /// A project, and a model that looks at it.
@@ -29,7 +30,6 @@ struct Bench {
     _directory: tempfile::TempDir,
     root: PathBuf,
     project: Arc<Project>,
-    toolbox: Toolbox,
     digests: Digests,
 }
 
@@ -38,8 +38,7 @@ fn bench() -> Bench {
     let root = directory.path().canonicalize().unwrap().join("project");
     fs::create_dir_all(root.join(".git")).unwrap();
     let project = Arc::new(Project::find_with_home(&root, None).unwrap().unwrap());
-    let toolbox = Toolbox::new(builtin::toolbox());
-    Bench { _directory: directory, root, project, toolbox, digests: Digests::default() }
+    Bench { _directory: directory, root, project, digests: Digests::default() }
 }
 
 fn context(project: &Arc<Project>) -> ToolContext {
@@ -52,10 +51,10 @@ fn context(project: &Arc<Project>) -> ToolContext {
     }
 }
 
-fn run(tool: &str, arguments: Value, toolbox: &Toolbox, context: &ToolContext) -> ToolOutput {
+fn run(tool: &str, arguments: Value, context: &ToolContext) -> ToolOutput {
     static RUNTIME: LazyLock<tokio::runtime::Runtime> =
         LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
-    RUNTIME.block_on(toolbox.get(tool).unwrap().call(context, arguments))
+    RUNTIME.block_on(TOOLBOX.get(tool).unwrap().call(context, arguments))
 }
 
 impl Bench {
@@ -69,7 +68,7 @@ impl Bench {
     }
 
     fn call(&self, tool: &str, arguments: Value) -> ToolOutput {
-        run(tool, arguments, &self.toolbox, &context(&self.project))
+        run(tool, arguments, &context(&self.project))
     }
 
     /// What a call rests on; exactly one thing.
@@ -296,7 +295,7 @@ fn a_hidden_value_has_another_number_and_the_text_is_the_same() {
     let context = context(&bench.project);
     // In a longer conversation, the value is not the first.
     let search = json!({"path": ".", "pattern": "key"});
-    let output = run("search_content", search.clone(), &bench.toolbox, &context);
+    let output = run("search_content", search.clone(), &context);
     assert!(output.text.contains("[REDACTED:1]"), "{}", output.text);
     let later = ToolOutput {
         text: output.text.replace("[REDACTED:1]", "[REDACTED:9]"),
@@ -326,7 +325,7 @@ fn what_cannot_be_verified_is_unknown_and_what_depends_on_no_file_is_nothing() {
     }
     let cancelled = context(&bench.project);
     cancelled.cancel.cancel();
-    let output = run("search_files", json!({"path": ".", "pattern": "*"}), &bench.toolbox, &cancelled);
+    let output = run("search_files", json!({"path": ".", "pattern": "*"}), &cancelled);
     assert_eq!(output.rests, Rests::Unknown);
 }
 

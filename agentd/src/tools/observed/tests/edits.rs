@@ -53,7 +53,7 @@ fn build() -> Bench {
 }
 
 impl Place {
-    fn look(bench: Bench) -> Self {
+    fn look(bench: Bench, number: usize) -> Self {
         let outputs: Vec<ToolOutput> =
             looks().into_iter().map(|(tool, arguments)| bench.call(tool, arguments)).collect();
         let mut observed = Vec::new();
@@ -62,9 +62,10 @@ impl Place {
             observed.push(on.clone());
         }
         let said = outputs.into_iter().map(|output| output.text).collect();
-        let project = project_digest(&bench.project, &bench.digests);
+        // The dearest looks are made at some of the projects; three does not divide the number of acts.
+        let project = number.is_multiple_of(3).then(|| project_digest(&bench.project, &bench.digests)).flatten();
         observed.push(project.map(|digest| Observed::Project { digest }).into_iter().collect());
-        let whole = texts(&bench, whole());
+        let whole = if project.is_some() { texts(&bench, whole()) } else { Vec::new() };
         Self { bench, said, whole, observed }
     }
 
@@ -88,6 +89,9 @@ impl Place {
         if !project.is_empty() {
             judge("the project", project, texts(&self.bench, whole()) == self.whole);
         }
+        if project.is_empty() {
+            return (held, wasted);
+        }
         let mut resting = Resting::default();
         self.observed.iter().take(self.said.len()).for_each(|on| resting.add(Rests::On(on.clone())));
         let whole = resting.finish().unwrap();
@@ -96,8 +100,10 @@ impl Place {
     }
 }
 
+type Act = fn(&Bench, &mut fastrand::Rng);
+
 /// Something that happens to a project. The last ones change nothing that the model sees.
-const ACTS: [(&str, fn(&Bench, &mut fastrand::Rng)); 22] = [
+const ACTS: [(&str, Act); 22] = [
     ("an edit of equal size and time", |bench, _| {
         let metadata = fs::metadata(bench.path("src/a.rs")).unwrap();
         fs::write(bench.path("src/a.rs"), "fn A() {}\n// needle one\n").unwrap();
@@ -205,10 +211,10 @@ fn a_thousand_random_edits_leave_nothing_stale_and_a_touch_holds() {
         harmless += usize::from(result.2);
     };
     for (number, bench) in rested.into_iter().enumerate() {
-        tally(edit(&Place::look(bench), number, &mut rng));
+        tally(edit(&Place::look(bench, number), number, &mut rng));
     }
     for number in EDITS / 2..EDITS {
-        tally(edit(&Place::look(build()), number, &mut rng));
+        tally(edit(&Place::look(build(), number), number, &mut rng));
     }
     println!("{EDITS} edits, {harmless} of them harmless: {held} dependencies held, {wasted} could have");
     assert!(held > EDITS, "the test must have something to hold");
