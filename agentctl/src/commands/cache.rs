@@ -139,7 +139,13 @@ fn why(report: &WhyReport) -> String {
             rows.push((name.to_owned(), value.clone()));
         }
     }
-    rows.extend(report.facts.iter().map(|fact| (fact.name.replace('_', " "), fact.value.clone())));
+    let mut before = "";
+    for fact in &report.facts {
+        // Several of one name stand under it.
+        let name = if fact.name == before { String::new() } else { fact.name.replace('_', " ") };
+        rows.push((name, fact.value.clone()));
+        before = &fact.name;
+    }
     text.push_str(&super::table(rows, "  "));
     text
 }
@@ -200,7 +206,9 @@ mod tests {
             score: 0.75,
             guard: "words: errors, panics".into(),
             changed: String::new(),
-            facts: vec![Fact { name: "looked_at".into(), value: "300 answers".into() }],
+            facts: [("looked_at", "300 answers"), ("rests on", "src/a.rs"), ("rests on", "src/b.rs")]
+                .map(|(name, value)| Fact { name: name.into(), value: value.into() })
+                .into(),
         };
         let text = why(&report);
         for part in [
@@ -208,7 +216,7 @@ mod tests {
             "answer     019ab3c4-d5e6 \"how are panics handled?\"",
             "alike      75 %",
             "guard      words: errors, panics",
-            "looked at  300 answers",
+            "looked at  300 answers\n  rests on   src/a.rs\n             src/b.rs\n",
         ] {
             assert!(text.contains(part), "{part:?} in\n{text}");
         }
@@ -227,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_rejection_says_when_only_exact_hits_are_left() {
-        let mut report = RejectReport { id: "019ab3c4-d5e6-7000-8000-0a1b2c3d4e5f".into(), question: "q".into(), exact_only: false };
+        let mut report =
+            RejectReport { id: "019ab3c4-d5e6-7000-8000-0a1b2c3d4e5f".into(), question: "q".into(), exact_only: false };
         assert_eq!(rejected(&report), "019ab3c4-d5e6 is out: \"q\"\n");
         report.exact_only = true;
         assert!(rejected(&report).ends_with("rejected twice\n"));

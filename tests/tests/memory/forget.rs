@@ -14,7 +14,7 @@ const MARKER: &str = "periwinkle";
 fn what_is_kept_is_counted_and_exported() {
     let desk = desk(reads_notes(&["It means nothing at all, it is a word in a file."]));
     desk.answer([QUESTION]);
-    desk.ctl(["memory", "prefs", "set", "language", "German"]).run().expect_ok();
+    desk.ctl(["memory", "prefs", "set", "--project", "language", "German"]).run().expect_ok();
     let status = desk.ctl(["memory", "status", "--json"]).run().expect_ok().json();
     let count = |name: &str| {
         let kinds = status["kinds"].as_array().unwrap();
