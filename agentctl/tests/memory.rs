@@ -367,6 +367,18 @@ fn a_miss_says_why_and_what_reuse_would_take() {
 }
 
 #[test]
+fn what_a_notice_has_said_is_not_said_again() {
+    let home = Home::answering(|to, id, _| {
+        let miss = "src/a.rs has changed".to_owned();
+        let notice = proto::Notice { message: format!("asked anew: {miss}") };
+        to.send(id, support::event(proto::Event::Notice(notice)));
+        to.send(id, Body::Done(Answer { answer: "4".into(), miss, ..Answer::default() }.into()));
+    });
+    let told = home.run(&["ask", "-v", "x"]);
+    assert!(told.stderr.starts_with("asked anew: src/a.rs has changed\nmodel · "), "{told:?}");
+}
+
+#[test]
 fn what_is_printed_for_programs_is_what_the_daemon_said() {
     let (home, _requests) = home(evil);
     let value = |args: &[&str]| -> serde_json::Value { Run::json(&home.run(args)) };

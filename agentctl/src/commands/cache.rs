@@ -22,8 +22,9 @@ use crate::{
 
 /// Most characters of a question in a list.
 const QUESTION_MAX: usize = 72;
-/// Characters of an id that are shown: enough to tell 300 answers apart, and to type.
-const ID_SHOWN: usize = 8;
+/// Characters of an id that are shown: an id begins with the time in milliseconds, which these hold whole, so that they
+/// tell answers apart and can still be typed. Programs get the whole id.
+const ID_SHOWN: usize = 13;
 
 pub(super) fn run(app: &App, command: CacheCommand) -> Outcome {
     match command {
@@ -138,7 +139,13 @@ fn why(report: &WhyReport) -> String {
             rows.push((name.to_owned(), value.clone()));
         }
     }
-    rows.extend(report.facts.iter().map(|fact| (fact.name.replace('_', " "), fact.value.clone())));
+    let mut before = "";
+    for fact in &report.facts {
+        // Several of one name stand under it.
+        let name = if fact.name == before { String::new() } else { fact.name.replace('_', " ") };
+        rows.push((name, fact.value.clone()));
+        before = &fact.name;
+    }
     text.push_str(&super::table(rows, "  "));
     text
 }
@@ -159,7 +166,7 @@ mod tests {
 
     fn answer() -> CachedAnswer {
         CachedAnswer {
-            id: "0a1b2c3d4e5f".into(),
+            id: "019ab3c4-d5e6-7000-8000-0a1b2c3d4e5f".into(),
             project: "/p".into(),
             question: "how are\npanics handled?".into(),
             model: "big".into(),
@@ -179,13 +186,13 @@ mod tests {
         let report = CacheReport { answers: vec![answer(), unused] };
         let text = list(&report, false);
         let expected = "\
-0a1b2c3d  how are panics handled?
-          3 min ago by big, served 2 times, last 1 min ago, 20 dependencies, 2.0 kB, cost $0.00041
-0a1b2c3d  how are panics handled?
-          3 min ago by big, never served, 1 dependency, 2.0 kB
+019ab3c4-d5e6  how are panics handled?
+               3 min ago by big, served 2 times, last 1 min ago, 20 dependencies, 2.0 kB, cost $0.00041
+019ab3c4-d5e6  how are panics handled?
+               3 min ago by big, never served, 1 dependency, 2.0 kB
 ";
         assert_eq!(text, expected);
-        assert!(list(&report, true).contains("\n          in /p\n"));
+        assert!(list(&report, true).contains("\n               in /p\n"));
         assert_eq!(list(&CacheReport::default(), true), "no answers in memory\n");
     }
 
@@ -199,15 +206,17 @@ mod tests {
             score: 0.75,
             guard: "words: errors, panics".into(),
             changed: String::new(),
-            facts: vec![Fact { name: "looked_at".into(), value: "300 answers".into() }],
+            facts: [("looked_at", "300 answers"), ("rests on", "src/a.rs"), ("rests on", "src/b.rs")]
+                .map(|(name, value)| Fact { name: name.into(), value: value.into() })
+                .into(),
         };
         let text = why(&report);
         for part in [
             "\"how are errors handled?\"\nnot from memory: the nearest question asks something else\n",
-            "answer     0a1b2c3d \"how are panics handled?\"",
+            "answer     019ab3c4-d5e6 \"how are panics handled?\"",
             "alike      75 %",
             "guard      words: errors, panics",
-            "looked at  300 answers",
+            "looked at  300 answers\n  rests on   src/a.rs\n             src/b.rs\n",
         ] {
             assert!(text.contains(part), "{part:?} in\n{text}");
         }
@@ -226,8 +235,9 @@ mod tests {
 
     #[test]
     fn a_rejection_says_when_only_exact_hits_are_left() {
-        let mut report = RejectReport { id: "0a1b2c3d4e5f".into(), question: "q".into(), exact_only: false };
-        assert_eq!(rejected(&report), "0a1b2c3d is out: \"q\"\n");
+        let mut report =
+            RejectReport { id: "019ab3c4-d5e6-7000-8000-0a1b2c3d4e5f".into(), question: "q".into(), exact_only: false };
+        assert_eq!(rejected(&report), "019ab3c4-d5e6 is out: \"q\"\n");
         report.exact_only = true;
         assert!(rejected(&report).ends_with("rejected twice\n"));
     }

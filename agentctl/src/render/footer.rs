@@ -42,9 +42,11 @@ pub fn footer(answer: &Answer) -> String {
     parts.join(" · ")
 }
 
-/// Why the answer is not from memory though something like it is there: a line each, none when there is nothing to say.
-pub fn notes(answer: &Answer) -> Vec<String> {
-    let miss = Some(answer.miss.trim()).filter(|why| !why.is_empty()).map(|why| missed(why, answer.source));
+/// Why the answer is not from memory though something like it is there: a line each, none when there is nothing to say,
+/// or when the notices of the turn have said it.
+pub fn notes(answer: &Answer, noticed: &str) -> Vec<String> {
+    let untold = |why: &&str| !why.is_empty() && !noticed.contains(why);
+    let miss = Some(answer.miss.trim()).filter(untold).map(|why| missed(why, answer.source));
     miss.into_iter().chain(answer.similar.as_ref().map(offered)).collect()
 }
 
@@ -149,7 +151,7 @@ mod tests {
         assert!(footer(&hit(Source::Exact, 0)).contains("rests on no file"));
         let free = Answer { cost_usd: Some(0.0), ..answer };
         assert!(!footer(&free).contains("$0 "), "{}", footer(&free));
-        assert!(notes(&free).is_empty());
+        assert!(notes(&free, "").is_empty());
     }
 
     #[test]
@@ -182,13 +184,18 @@ mod tests {
         let mut answer =
             Answer { miss: "src/a.rs has changed since 10:04".into(), similar: Some(similar), ..Answer::default() };
         assert_eq!(
-            notes(&answer),
+            notes(&answer, ""),
             [
                 "src/a.rs has changed since 10:04: asked anew",
                 "similar answer in memory, 81 %, 2 h 00 min old: \"how do panics end?\"; --reuse takes it"
             ]
         );
         answer.source = Source::Offline;
-        assert_eq!(notes(&answer)[0], "src/a.rs has changed since 10:04", "nobody was asked");
+        assert_eq!(notes(&answer, "")[0], "src/a.rs has changed since 10:04", "nobody was asked");
+        let told = notes(&answer, "asked anew: src/a.rs has changed since 10:04\n");
+        assert!(
+            told.len() == 1 && told[0].starts_with("similar"),
+            "what a notice has said is not said again: {told:?}"
+        );
     }
 }
