@@ -46,6 +46,14 @@ pub(super) const SHOULD: u8 = 2;
 pub(super) const MUST: u8 = 4;
 pub(super) const WOULD: u8 = 8;
 
+/// How much of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Amount {
+    Unsaid,
+    One,
+    All,
+}
+
 /// What was read from the grammar words.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
@@ -54,6 +62,7 @@ pub(super) struct Head {
     pub(super) mood: u8,
     /// It wants a list.
     pub(super) list: bool,
+    pub(super) amount: Amount,
     /// Places of the words that made the aspect.
     pub(super) used: Vec<usize>,
 }
@@ -155,7 +164,7 @@ pub(super) fn leads_on(words: &[Word]) -> bool {
 
 /// Aspect, mood and what was used up for them.
 pub(super) fn read(words: &[Word], tense: Tense, rules: &Rules) -> Head {
-    let mut head = Head { aspect: Aspect::What, tense, mood: 0, list: false, used: Vec::new() };
+    let mut head = Head { aspect: Aspect::What, tense, mood: 0, list: false, amount: Amount::Unsaid, used: Vec::new() };
     let asked = asked(words);
     if let Some((at, aspect)) = asked {
         head.aspect = aspect;
@@ -163,6 +172,11 @@ pub(super) fn read(words: &[Word], tense: Tense, rules: &Rules) -> Head {
     } else if let Some(at) = yes_no(words) {
         head.aspect = Aspect::YesNo;
         head.used.push(at);
+    } else if words.first().is_some_and(|word| word.is("if")) && !words.iter().any(Word::is_break) {
+        head.aspect = Aspect::YesNo;
+    }
+    if head.tense == Tense::Unsaid && words.iter().enumerate().any(|(at, _)| is_told(words, at, rules)) {
+        head.tense = Tense::Past;
     }
     for word in words {
         head.mood |= match word.text.as_str() {
@@ -174,9 +188,31 @@ pub(super) fn read(words: &[Word], tense: Tense, rules: &Rules) -> Head {
         };
         head.list |= word.is("@list");
     }
+    head.amount = amount(&head, words);
     settle_how(&mut head, words);
     settle_who(&mut head, words, rules);
     head
+}
+
+fn amount(head: &Head, words: &[Word]) -> Amount {
+    let article = words.iter().find(|word| word.article.is_some());
+    if head.list && article.is_some_and(|word| matches!(word.article, Some("a" | "an"))) {
+        Amount::One
+    } else if words.iter().any(|word| word.is_any(&["all", "every", "each"])) {
+        Amount::All
+    } else {
+        Amount::Unsaid
+    }
+}
+
+/// A verb in the past tense: "who wrote", "what replaced".
+fn is_told(words: &[Word], at: usize, rules: &Rules) -> bool {
+    let Some(word) = words.get(at).filter(|word| word.kind == Kind::Word && word.form.past) else { return false };
+    let verb = rules.verb_kind(rules.class(&word.stem)).is_some();
+    let helped = words.iter().take(at).any(|word| word.is_any(&BE) || word.is_any(&["has", "have", "had"]));
+    let asked = words.iter().take(at).any(|word| is_question_word(word) || word.text.starts_with('@'));
+    let participle = words.get(at + 1).is_none_or(|next| next.is_any(&["by", "in", "on", "at", "for", "with", "when", "if", "and"]) || next.is_break());
+    verb && asked && !helped && !participle
 }
 
 /// The strongest word that asks: not `what` when there is another, `when` only where it cannot be a condition.
@@ -281,7 +317,7 @@ pub(super) fn is_self_contained(words: &[Word], items: &[Item], rules: &Rules) -
         "test", "ok", "yes", "not", "hang", "crash", "do", "why",
     ];
     let heavy = items.iter().filter(|item| item.kind != Kind::Number || item.term.contains('.'));
-    let mut content = heavy.filter(|item| !BARE.contains(&item.term.as_str()) && !item.term.starts_with('@'));
+    let mut content = heavy.filter(|item| (!BARE.contains(&item.term.as_str()) || item.form.plural) && !item.term.starts_with('@'));
     if content.next().is_none() {
         return false;
     }
@@ -335,6 +371,9 @@ pub(super) fn verb_at(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> 
     if word.article.is_some() || before.is_some_and(|word| word.is_any(&["of", "in", "on", "with", "my", "our", "your", "their", "its", "no", "any"])) {
         return None;
     }
+    if is_asked_noun(words, at, rules) || (at > 0 && !word.form.past && !word.form.ing && before.is_some_and(|word| !word.is_any(&AUX)) && verb_at(words, at - 1, rules).is_some()) {
+        return None;
+    }
     let yes = if word.form.past {
         let by = words.iter().skip(at + 1).take(3).any(|word| word.is("by"));
         by || is_passive(words, at) || !content(after) || after.is_some_and(|next| next.article.is_some())
@@ -350,6 +389,14 @@ pub(super) fn verb_at(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> 
             || (content(before) && is_main(words, at, word, rules))
     };
     yes.then_some(kind)
+}
+
+/// "which tests are", "what calls are": the noun that is asked for, not a verb.
+fn is_asked_noun(words: &[Word], at: usize, rules: &Rules) -> bool {
+    let Some(before) = at.checked_sub(1).and_then(|at| words.get(at)) else { return false };
+    let next = words.get(at + 1).filter(|next| !next.is_break());
+    let next_opens = next.is_none_or(|next| next.is_any(&AUX) || (next.article.is_none() && rules.verb_kind(rules.class(&next.stem)).is_some() && words.get(at + 2).is_some()));
+    before.is("which") || (before.is_any(&["what", "@what", "@list", "@howmany"]) && (next_opens || !words.get(at).is_some_and(|word| word.form.plural || word.form.past)))
 }
 
 /// Behind its subject: after do or a modal, or in the third person where the clause has no other verb.
@@ -373,4 +420,31 @@ pub(super) fn is_passive(words: &[Word], at: usize) -> bool {
     let be = words.iter().take(at).rev().take_while(|word| !word.is_break()).take(6).any(|word| word.is_any(&BE));
     let by = words.get(at + 1).is_some_and(|word| word.is("by"));
     participle && (be || by)
+}
+
+/// A form of be, do or have, or a modal: noun phrases end before it.
+pub(super) fn is_auxiliary(word: &Word) -> bool {
+    word.is_any(&AUX)
+}
+
+/// "we are using it", not "by using it".
+pub(super) fn is_verb_using(words: &[Word], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| words.get(at));
+    words.get(at).is_some_and(|word| word.is("using"))
+        && before.is_some_and(|word| word.is_any(&PRONOUNS) || word.is_any(&BE) || word.is_any(&["still", "not", "already", "also", "now"]))
+}
+
+/// "are there any": the any that may as well be missing.
+pub(super) fn is_idle_any(words: &[Word], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| words.get(at));
+    words.get(at).is_some_and(|word| word.is("any"))
+        && before.is_none_or(|word| word.is_any(&["there", "have", "has", "had", "contain", "contains", "include", "got", "got"]))
+}
+
+/// "where does validation happen" asks where something is validated.
+pub(super) fn is_happening(head: &Head, words: &[Word], at: usize, class: &str) -> bool {
+    let asked = matches!(head.aspect, Aspect::Where | Aspect::How | Aspect::When | Aspect::HowOften);
+    let before = at.checked_sub(1).and_then(|at| words.get(at));
+    let action = before.is_some_and(|word| ["tion", "tions", "sion", "ment", "ing"].iter().any(|end| word.text.ends_with(end)));
+    asked && class == "happen" && action
 }

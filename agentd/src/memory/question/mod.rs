@@ -35,9 +35,9 @@ pub use self::{
     rules::Rules,
 };
 use self::{
-    head::{Aspect, Tense},
+    head::{Amount, Aspect, Tense},
     order::Role,
-    reading::Reading,
+    reading::{Item, Reading},
     tokens::{ANALYSED_MAX, Kind},
 };
 
@@ -53,6 +53,21 @@ struct Name {
     raw: u32,
     /// A plain word in backticks: its term is a word's.
     quoted: bool,
+    /// Words inside it, as far as there is room; zeros behind.
+    parts: [u32; PARTS_MAX],
+}
+
+/// Words of a name that are looked at.
+const PARTS_MAX: usize = 6;
+
+impl Name {
+    fn of(item: &Item) -> Self {
+        let mut parts = [0; PARTS_MAX];
+        for (place, part) in parts.iter_mut().zip(tokens::parts(&item.raw)) {
+            *place = term(&part);
+        }
+        Self { term: term(&item.term), raw: term(&item.raw), quoted: item.quoted && item.kind == Kind::Word, parts }
+    }
 }
 
 /// One question in canonical form.
@@ -64,6 +79,8 @@ pub struct Question {
     tense: Tense,
     mood: u8,
     asks: bool,
+    /// How much of a list is wanted.
+    amount: Amount,
     change: bool,
     self_contained: bool,
     /// Heavy terms, sorted, with repetitions.
@@ -114,6 +131,7 @@ impl Question {
             tense: reading.head.tense,
             mood: reading.head.mood,
             asks: reading.head.aspect != Aspect::What || !reading.head.used.is_empty() || tidy.ends_with('?'),
+            amount: reading.head.amount,
             change: reading.asks_for_change,
             self_contained: analysed && reading.self_contained,
             groups: order::groups(&reading.items).into(),
@@ -183,7 +201,7 @@ fn is_number(term: &str) -> bool {
 
 fn names(reading: &Reading) -> Vec<Name> {
     let named = reading.items.iter().filter(|item| item.kind == Kind::Code || item.quoted);
-    let mut names: Vec<Name> = named.map(|item| Name { term: term(&item.term), raw: term(&item.raw), quoted: item.quoted && item.kind == Kind::Word }).collect();
+    let mut names: Vec<Name> = named.map(Name::of).collect();
     names.sort_unstable();
     names
 }

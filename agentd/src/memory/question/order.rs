@@ -38,7 +38,7 @@ pub(super) fn roles(reading: &Reading) -> Vec<Role> {
         let paired = does.is_some() && undergoes.is_some();
         let mut push = |one: Option<&Item>, side| {
             if let Some(one) = one {
-                let counts = paired || kind == Verb::Relation;
+                let counts = paired || kind != Verb::Either;
                 all.push(Role { verb: term(&item.term), term: term(&one.term), side, counts });
             }
         };
@@ -85,8 +85,10 @@ fn object(reading: &Reading, at: usize) -> Option<&Item> {
 /// The name behind "by".
 fn agent(reading: &Reading, at: usize) -> Option<&Item> {
     let verb = reading.items.get(at)?;
-    let by = reading.words.iter().skip(verb.at).position(|word| word.is("by"))? + verb.at;
-    reading.items.iter().find(|item| item.at > by && is_name(item))
+    let behind = reading.words.iter().skip(verb.at).position(|word| word.is("by")).map(|at| at + verb.at);
+    let by = behind.or_else(|| reading.words.iter().position(|word| word.is("by")))?;
+    let first = reading.items.iter().find(|item| item.at > by && is_name(item))?;
+    reading.items.iter().rev().find(|item| item.chunk == first.chunk && is_name(item) && item.at > by)
 }
 
 /// "callers of x", "x's dependents": a noun that holds a verb and its side.
@@ -149,7 +151,13 @@ pub(super) fn groups(items: &[Item]) -> Vec<u32> {
 
 /// Directed words with what stands behind them. Sorted.
 pub(super) fn links(items: &[Item]) -> Vec<(u32, u32)> {
+    const STEER: [&str; 6] = ["only", "also", "all", "any", "first", "last"];
     let mut all: Vec<(u32, u32)> = items.iter().filter_map(|item| Some((term(item.link?), term(&item.term)))).collect();
+    for (at, item) in items.iter().enumerate().filter(|(_, item)| STEER.contains(&item.term.as_str())) {
+        if let Some(next) = items.iter().skip(at + 1).find(|next| next.verb.is_none()) {
+            all.push((term(&item.term), term(&next.term)));
+        }
+    }
     all.sort_unstable();
     all
 }

@@ -139,9 +139,9 @@ impl Reading {
         let lexed = tokens::tokens(tidy, |word| rules.is_known(word));
         let mut words = spelled(lexed, rules);
         let typed = words.iter().filter(|word| !word.is_break()).map(|word| word.text.clone()).collect();
-        let tense = head::tense(&words);
         words = without_articles(words);
         strip_edges(&mut words, rules);
+        let tense = head::tense(&words);
         let asks_for_change = head::asks_for_change(&words, rules);
         let leads_on = head::leads_on(&words);
         words = rewritten(words, rules);
@@ -296,7 +296,7 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
             continue;
         }
         let opened = link_at(words, at, rules);
-        if opened.is_some() {
+        if opened.is_some() || head::is_auxiliary(word) {
             (chunk, of) = (chunk + 1, false);
         } else if word.is_any(&OPENERS) {
             (chunk, link, of) = (chunk + 1, None, word.is_any(&["of", "for"]));
@@ -359,11 +359,11 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if let Some(marker) = word.text.strip_prefix('@') {
         return (marker != "what" && marker != "list").then(|| word.text.clone());
     }
-    if rules.is_stop(&word.text) || word.is_any(&["from", "to"]) {
+    if (rules.is_stop(&word.text) && !head::is_verb_using(words, at)) || word.is_any(&["from", "to"]) || head::is_idle_any(words, at) {
         return None;
     }
     let class = rules.class(&word.stem).to_owned();
-    let dropped = is_kind_of_name(words, at, &class, rules) || head::is_empty_under(head, words, at, &class, rules);
+    let dropped = head::is_happening(head, words, at, &class) || is_kind_of_name(words, at, &class, rules) || head::is_empty_under(head, words, at, &class, rules);
     (!dropped).then_some(class)
 }
 

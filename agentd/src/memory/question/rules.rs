@@ -81,6 +81,8 @@ pub(super) enum Verb {
     Plain,
     /// Even one name has.
     Relation,
+    /// What it happens to may as well be said to do it: a cache clears, a cache is cleared.
+    Either,
 }
 
 /// What a word means as the beginning of a clause.
@@ -190,9 +192,12 @@ impl Rules {
     }
 
     fn verb(&self, word: &'static str) -> (String, Verb) {
-        let relation = word.strip_prefix('!');
-        let kind = if relation.is_some() { Verb::Relation } else { Verb::Plain };
-        (self.class_of(relation.unwrap_or(word)), kind)
+        let kind = match word.chars().next() {
+            Some('!') => Verb::Relation,
+            Some('=') => Verb::Either,
+            _ => Verb::Plain,
+        };
+        (self.class_of(word.trim_start_matches(['!', '='])), kind)
     }
 
     fn empty_words(&self) -> HashSet<(&'static str, String)> {
@@ -257,7 +262,7 @@ impl Rules {
         known.extend(self.starts.values().chain(self.ends.values()).flatten().flat_map(|filler| filler.words.iter().copied()));
         known.extend(lines(PHRASES).flat_map(|line| line.split([' ', '|', '^', '$', '~', '=', '>'])));
         for word in known {
-            let word = word.trim_start_matches(['~', '!']);
+            let word = word.trim_start_matches(['~', '!', '=']);
             if word.bytes().all(|b| b.is_ascii_lowercase()) && !word.is_empty() {
                 self.known_stems.insert(self.stem(word).0);
                 let first = word.bytes().next().unwrap_or_default();
@@ -297,6 +302,13 @@ impl Rules {
     /// The word that was meant, when this one is a slip of exactly one known word.
     pub(super) fn meant(&self, word: &str) -> Option<&'static str> {
         if word.len() < words::SLIP_MIN || self.known_stems.contains(&self.stem(word).0) {
+            return None;
+        }
+        self.slip_of(word).or_else(|| self.slip_of(word.strip_suffix('s')?))
+    }
+
+    fn slip_of(&self, word: &str) -> Option<&'static str> {
+        if word.len() < words::SLIP_MIN {
             return None;
         }
         let first = word.bytes().next()?;

@@ -27,8 +27,9 @@ const TION: [&str; 16] = [
     "relation", "edition", "addition", "partition", "perception", "information", "subscription",
 ];
 /// Words on -ly that are no adverbs.
-const LY: [&str; 12] =
-    ["assembly", "reply", "apply", "supply", "early", "only", "family", "multiply", "anomaly", "daily", "weekly", "monthly"];
+const LY: [&str; 17] =
+    ["assembly", "reply", "apply", "supply", "early", "only", "family", "multiply", "anomaly", "daily", "weekly", "monthly", "hourly",
+    "yearly", "nightly", "friendly", "likely"];
 
 /// The stem of a lower-case ASCII word, and its form.
 pub(super) fn stem(word: &str) -> (String, Form) {

@@ -1,7 +1,7 @@
 //! Guards on content: names, numbers, opposites, words that steer.
 
 use super::{
-    super::{Name, Question, rules::Rules, term},
+    super::{Name, Question, head::Amount, rules::Rules, term},
     Guard, Refusal, hard, soft,
 };
 
@@ -20,6 +20,11 @@ impl Unmatched {
     /// Both have the same content.
     pub(super) fn is_empty(&self) -> bool {
         self.a.is_empty() && self.b.is_empty()
+    }
+
+    /// Each has content that the other has not: a word may stand for another.
+    pub(super) fn on_both_sides(&self) -> bool {
+        !self.a.is_empty() && !self.b.is_empty()
     }
 
     /// Only this term, on either side.
@@ -56,7 +61,7 @@ pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> O
     if only_a && only_b {
         return hard(Guard::Identifier);
     }
-    let unknown = |name: &&Name, theirs: &Question| name.quoted && theirs.typed.binary_search(&name.raw).is_err();
+    let unknown = |name: &&Name, theirs: &Question| name.quoted && !spells(theirs, name);
     let quoted_a = a.names.iter().any(|name| unknown(&name, b));
     let quoted_b = b.names.iter().any(|name| unknown(&name, a));
     if (quoted_a && (quoted_b || only_b)) || (quoted_b && only_a) {
@@ -67,7 +72,18 @@ pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> O
 
 /// Whether the other side has the name under another spelling.
 fn knows(theirs: &Question, name: &Name) -> bool {
-    theirs.names.iter().any(|other| other.term == name.term) || theirs.typed.binary_search(&name.term).is_ok()
+    let has = |one: u32| theirs.typed.binary_search(&one).is_ok();
+    let in_parts = name.parts.first().is_some_and(|part| *part != 0) && name.parts.iter().all(|part| *part == 0 || has(*part));
+    theirs.names.iter().any(|other| other.term == name.term) || has(name.term) || in_parts
+}
+
+/// Whether the other side has the quoted word, with the same bytes when it is quoted there too.
+fn spells(theirs: &Question, name: &Name) -> bool {
+    let quoted = |other: &&Name| other.quoted && other.parts == name.parts;
+    match theirs.names.iter().find(quoted) {
+        Some(other) => other.raw == name.raw,
+        None => name.parts.iter().all(|part| *part == 0 || theirs.typed.binary_search(part).is_ok()),
+    }
 }
 
 pub(super) fn number(a: &Question, b: &Question) -> Option<Refusal> {
@@ -81,7 +97,13 @@ pub(super) fn number(a: &Question, b: &Question) -> Option<Refusal> {
 pub(super) fn opposite(unmatched: &Unmatched) -> Option<Refusal> {
     let rules = Rules::builtin();
     let met = unmatched.a.iter().any(|a| unmatched.b.iter().any(|b| rules.are_opposites(*a, *b)));
-    if met { hard(Guard::Antonym) } else { None }
+    // "not pinned" beside "unpinned": a denial on one side turns an opposite round.
+    let denied = DENIALS.iter().any(|denial| unmatched.has(term(denial)));
+    match (met, denied) {
+        (false, _) => None,
+        (true, false) => hard(Guard::Antonym),
+        (true, true) => soft(Guard::Antonym),
+    }
 }
 
 pub(super) fn rival(unmatched: &Unmatched) -> Option<Refusal> {
@@ -96,9 +118,18 @@ pub(super) fn form(unmatched: &Unmatched) -> Option<Refusal> {
     if shaped { soft(Guard::Form) } else { None }
 }
 
+/// One of a list beside all of it.
+pub(super) fn amount(a: &Question, b: &Question) -> Option<Refusal> {
+    let one = |question: &Question| question.amount == Amount::One;
+    if one(a) != one(b) && (a.amount == Amount::All || b.amount == Amount::All) { hard(Guard::Quantity) } else { None }
+}
+
+/// Words that deny.
+const DENIALS: [&str; 5] = ["not", "never", "without", "except", "unless"];
+
 /// A word of denial on one side: sure when nothing else differs.
 pub(super) fn negation(unmatched: &Unmatched) -> Option<Refusal> {
-    let denials = ["not", "never", "without", "except", "unless"].map(term);
+    let denials = DENIALS.map(term);
     if !denials.iter().any(|denial| unmatched.has(*denial)) {
         None
     } else if unmatched.only(&denials) {

@@ -57,7 +57,10 @@ pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option
     if a.links != b.links && !links_agree(a, b) {
         return soft(Guard::Order);
     }
-    let same = a.sequence == b.sequence || a.groups == b.groups || moves_freely(a, b);
+    let not = term("not");
+    let denies = a.heavy.contains(&not);
+    let but_not = |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
+    let same = but_not(a) == but_not(b) || a.groups == b.groups || (!denies && moves_freely(a, b));
     if same { None } else { soft(Guard::Order) }
 }
 

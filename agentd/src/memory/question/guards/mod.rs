@@ -113,9 +113,9 @@ pub fn compare(a: &Question, b: &Question) -> Match {
     }
 }
 
-/// Lenient: enough of the content is covered and no guard refuses.
+/// Lenient: enough of the content is covered and no guard refuses, and no word stands for another.
 pub fn covered(a: &Question, b: &Question) -> bool {
-    a.exact == b.exact || (barred(a, b).is_none() && coverage(a, b) >= CANDIDATE_BAR && refusal(a, b).is_none())
+    a.exact == b.exact || (barred(a, b).is_none() && coverage(a, b) >= CANDIDATE_BAR && refusal(a, b).is_none() && !content::Unmatched::of(a, b).on_both_sides())
 }
 
 /// The guard that keeps two questions apart, sure or not; none when they are the same.
@@ -156,6 +156,7 @@ fn refusal(a: &Question, b: &Question) -> Option<Refusal> {
         content::form(&unmatched),
         content::negation(&unmatched),
         content::words_that_steer(&unmatched),
+        content::amount(a, b),
         grammar::aspect(a, b, &unmatched),
         grammar::tense(a, b, &unmatched),
         grammar::mood(a, b, &unmatched),
