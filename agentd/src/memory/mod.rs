@@ -4,4 +4,5 @@
 //! cached answers and preferences go beside it; [`worth`] says what may go there.
 
 pub mod session;
+pub mod store;
 pub mod worth;
