@@ -90,9 +90,7 @@ impl Backend for Disk {
 
 /// Bytes of the files in a directory and one level below it: sled has no deeper one.
 fn bytes_below(dir: &Path) -> u64 {
-    let files = |dir: &Path| -> Vec<fs::DirEntry> {
-        fs::read_dir(dir).into_iter().flatten().flatten().collect()
-    };
+    let files = |dir: &Path| -> Vec<fs::DirEntry> { fs::read_dir(dir).into_iter().flatten().flatten().collect() };
     let length = |entry: &fs::DirEntry| entry.metadata().map_or(0, |meta| if meta.is_file() { meta.len() } else { 0 });
     let deeper = files(&dir.join("blobs"));
     files(dir).iter().chain(&deeper).map(length).sum()

@@ -82,12 +82,7 @@ impl Shelf {
     /// The newest version of its records that this build can read. Later ones are left alone.
     const fn newest_version(self) -> u16 {
         match self {
-            Self::Answer
-            | Self::Conversation
-            | Self::Preference
-            | Self::Rejection
-            | Self::Verdict
-            | Self::Outline => 1,
+            Self::Answer | Self::Conversation | Self::Preference | Self::Rejection | Self::Verdict | Self::Outline => 1,
         }
     }
 }
@@ -197,10 +192,9 @@ impl Opening {
 
     /// [`Opening::wait_blocking`] for asynchronous callers.
     pub async fn wait(self) -> Opened {
-        tokio::task::spawn_blocking(|| self.wait_blocking()).await.unwrap_or_else(|error| Opened {
-            records: Vec::new(),
-            report: Report::RamOnly { why: error.to_string() },
-        })
+        tokio::task::spawn_blocking(|| self.wait_blocking())
+            .await
+            .unwrap_or_else(|error| Opened { records: Vec::new(), report: Report::RamOnly { why: error.to_string() } })
     }
 }
 
