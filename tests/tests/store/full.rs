@@ -32,6 +32,12 @@ impl Drop for Small {
     }
 }
 
+/// Takes the last block of the disk.
+fn fill(ballast: &Path) {
+    let mut file = fs::File::create(ballast).unwrap();
+    while file.write_all(&[7; 4096]).is_ok() {}
+}
+
 /// The RAM of a daemon that holds one large record after the other.
 #[derive(Clone, Default)]
 struct Ram(std::sync::Arc<std::sync::Mutex<Vec<Stored>>>);
@@ -65,8 +71,7 @@ fn a_full_disk_loses_nothing_acknowledged_and_recovers_when_there_is_room() {
     let mut acked: Vec<u8> = (0..20).filter(|number| put(*number).is_ok()).collect();
     assert_eq!(acked.len(), 20);
     // Somebody else fills the disk.
-    let mut file = fs::File::create(&ballast).unwrap();
-    while file.write_all(&[7; 4096]).is_ok() {}
+    fill(&ballast);
     let begin = Instant::now();
     let mut refused = Vec::new();
     for number in 20..120 {
@@ -80,7 +85,6 @@ fn a_full_disk_loses_nothing_acknowledged_and_recovers_when_there_is_room() {
     let health = store.health();
     assert!(matches!(health.state, HealthState::RamOnly { .. }), "{health:?}");
     assert_eq!(health.quarantined, 0, "a full disk is no damage");
-    // A crash now: another start on the full disk, which must neither fail nor throw away.
     fs::remove_file(&ballast).unwrap();
     let deadline = Instant::now() + Duration::from_secs(45);
     while store.health().state != HealthState::Good {
@@ -105,8 +109,7 @@ fn a_start_on_a_full_disk_throws_nothing_away() {
     let mut child = writer(&memory, 1, &["go on"]);
     let lines = lines(&mut child);
     std::thread::sleep(Duration::from_millis(400));
-    let mut file = fs::File::create(small.0.join("ballast")).unwrap();
-    while file.write_all(&[7; 4096]).is_ok() {}
+    fill(&small.0.join("ballast"));
     std::thread::sleep(Duration::from_millis(300));
     child.kill().unwrap();
     child.wait().unwrap();

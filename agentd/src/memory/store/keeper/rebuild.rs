@@ -175,13 +175,15 @@ impl Keeper {
 
     /// Looks at the sizes now and then, notes them, and rewrites when it is time.
     pub(in super::super) fn tidy_if_due(&mut self) {
+        let records = self.entries.len();
+        self.board.change(|health| health.records = records);
         self.measured = self.measured.saturating_sub(1);
         if self.measured > 0 || self.backend.is_none() {
             return;
         }
         self.measured = MEASURE_EVERY;
-        let (records, live, disk) = self.figures();
-        self.board.change(|health| (health.records, health.live_bytes, health.disk_bytes) = (records, live, disk));
+        let (_, live, disk) = self.figures();
+        self.board.change(|health| (health.live_bytes, health.disk_bytes) = (live, disk));
         if self.rewrite_due(live, disk) {
             let _ = self.tidy();
         }
