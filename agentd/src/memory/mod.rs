@@ -11,6 +11,7 @@ pub mod lasting;
 pub mod question;
 pub mod retention;
 pub mod session;
+pub mod store;
 pub mod worth;
 
 use std::path::Path;
