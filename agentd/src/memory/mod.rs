@@ -6,12 +6,28 @@
 //! the durable copy. [`worth`] says what may be kept at all.
 
 pub mod answers;
+pub mod backup;
+pub mod conversations;
+pub mod export;
+pub mod folder;
+pub mod forget;
+mod hex;
 pub mod kept;
 pub mod lasting;
+pub mod places;
+pub mod portable;
+pub mod preferences;
 pub mod question;
+pub mod recollections;
 pub mod retention;
+pub mod row;
+pub mod rows;
+#[cfg(test)]
+mod sample;
 pub mod session;
 pub mod store;
+pub mod tally;
+pub mod upkeep;
 pub mod worth;
 
 use std::path::Path;
