@@ -7,6 +7,8 @@
 mod approvals;
 mod calls;
 mod guard;
+mod history;
+mod lasting;
 mod offline;
 mod place;
 mod run;
@@ -28,7 +30,7 @@ use crate::{
     config::Config,
     context::SYSTEM_PROMPT,
     llm::ToolDefinition,
-    memory::session::Sessions,
+    memory::{lasting::Lasting, session::Sessions},
     offline::Offline,
     redact::{Redactor, Redactors},
     tools::{Toolbox, builtin},
@@ -42,6 +44,8 @@ pub struct Agent {
     pub definitions: Arc<[ToolDefinition]>,
     /// Session memory.
     pub sessions: Arc<Sessions>,
+    /// What outlives the daemon.
+    pub lasting: Arc<Lasting>,
     /// Calls that wait for a user.
     pub approvals: Approvals,
     /// The search that answers without a model.
@@ -68,6 +72,7 @@ impl Agent {
             toolbox,
             definitions,
             sessions: Arc::new(Sessions::new(Arc::clone(&clock))),
+            lasting: Arc::default(),
             approvals: Approvals::default(),
             offline: Arc::default(),
             clock,

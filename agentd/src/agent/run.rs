@@ -8,13 +8,19 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use proto::{Answer, ErrorKind, Event, Failure, Retry, Source, Started, ToolCallReport};
 use tokio::sync::mpsc;
 
-use super::{Agent, Ask, calls::Calls, guard::LoopGuard, place::Place, speech::Speech, turn::cancelled};
+use super::{
+    Agent, Ask, calls::Calls, guard::LoopGuard, history, lasting, place::Place, speech::Speech, turn::cancelled,
+};
 use crate::{
-    context::{self, SYSTEM_PROMPT},
+    context::{self, Opening},
     llm::{ChatRequest, Completion, Delta, Finish, Message, Provider, RawToolCall, ToolCall, Usage},
-    memory::session::{Conversation, SessionKey},
+    memory::{
+        kept::Fingerprint,
+        preferences,
+        session::{Commit, Conversation, Exchange, SessionKey},
+    },
     redact::{ModelView, Outbound, Redacted},
-    tools::{ToolContext, ToolLimits},
+    tools::{ToolContext, ToolLimits, observed::Observed},
 };
 
 /// Deltas that may wait for a slow client before the provider's stream is read no further.
@@ -43,6 +49,8 @@ pub(super) struct Run<'a> {
     /// How this conversation's model is shown everything.
     view: ModelView,
     speech: Speech<'a>,
+    /// What the recollections rest on that the model was shown.
+    recalled: Vec<Observed>,
 }
 
 impl<'a> Run<'a> {
@@ -76,20 +84,27 @@ impl<'a> Run<'a> {
             usage: Usage::default(),
             cost: Some(0.0),
             reports: Vec::new(),
+            recalled: Vec::new(),
         }
     }
 
     /// Runs the turn and keeps what is whole of it.
     pub(super) async fn answer(mut self, question: Redacted) -> Result<Answer, Failure> {
         self.started().await;
-        self.open();
+        let preferences = self.open(&question).await;
         let opened = self.messages.len();
         let result = self.steps().await;
         self.speech.finish().await;
         let text = self.ask.redactor.text(result.as_deref().unwrap_or_default());
         if !self.ask.request.ephemeral && (result.is_ok() || self.messages.len() > opened) {
-            let messages = std::mem::take(&mut self.messages);
-            self.conversation.commit(messages, question, text.clone(), self.agent.clock.now());
+            let rests = self.rests();
+            self.conversation.commit(Commit {
+                messages: std::mem::take(&mut self.messages),
+                exchange: Exchange { question, answer: text.clone(), replay: result.is_ok() },
+                preferences: Some(preferences),
+                rests,
+                now: self.agent.clock.now(),
+            });
             self.agent.sessions.keep(self.key, &self.ask.turn, self.place.session_limits(), self.conversation);
         }
         result?;
@@ -125,18 +140,41 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Puts the question at the end of the history; a new conversation begins with the frozen prompt.
-    fn open(&mut self) {
+    /// Puts the question at the end of the history; a new conversation begins with the frozen prompt, one that came
+    /// back without a history gets it from its exchanges. Says which preferences the history tells of now.
+    async fn open(&mut self, question: &Redacted) -> Fingerprint {
         let request = &self.ask.request;
-        let text = if self.messages.is_empty() {
-            self.messages.push(Message::System(Outbound::from_static(SYSTEM_PROMPT)));
-            let root = self.place.project.as_ref().map(|project| project.root.as_path());
-            let instructions = &self.place.instructions;
-            context::first_message(root, &self.place.cwd, instructions, &request.attachments, &request.prompt)
+        let known = self.agent.lasting.preferences(self.ask.uid, Some(self.place.home()));
+        let digest = preferences::digest_of(&known);
+        let mut opening = Opening {
+            project: self.place.project.as_ref().map(|project| project.root.as_path()),
+            cwd: &self.place.cwd,
+            preferences: &known,
+            instructions: &self.place.instructions,
+            recollections: "",
+        };
+        let exchanges = self.conversation.replayable();
+        let text = if !self.messages.is_empty() {
+            let told = self.conversation.preferences().unwrap_or_else(|| preferences::digest_of(&[]));
+            context::follow_up((told != digest).then_some(&known), &request.attachments, &request.prompt)
+        } else if exchanges.is_empty() {
+            let recalled = lasting::recall(self.agent, self.ask, self.place, self.key, self.conversation, question);
+            let recalled = recalled.await;
+            self.recalled = recalled.rests;
+            self.messages.push(history::system());
+            opening.recollections = &recalled.text;
+            context::first_message(&opening, &request.attachments, &request.prompt)
         } else {
-            context::follow_up(&request.attachments, &request.prompt)
+            self.messages = history::replayed(&self.view, &opening, &exchanges);
+            context::follow_up(None, &request.attachments, &request.prompt)
         };
         self.messages.push(Message::User(self.view.text(&text)));
+        digest
+    }
+
+    /// What the turn rests on beside the question: nothing but recollections when no tool was called, else not known.
+    fn rests(&mut self) -> Option<Vec<Observed>> {
+        self.reports.is_empty().then(|| std::mem::take(&mut self.recalled))
     }
 
     async fn steps(&mut self) -> Result<String, Failure> {
@@ -262,6 +300,7 @@ impl<'a> Run<'a> {
                 },
                 seen: Arc::clone(&self.conversation.seen),
                 view: self.view.clone(),
+                preferences: lasting::door(self.agent, self.ask, self.place),
             },
         };
         let first = u32::try_from(self.reports.len()).unwrap_or(u32::MAX).saturating_add(1);

@@ -4,15 +4,11 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use proto::{Answer, ErrorKind, Failure};
 
-use super::{Agent, Ask, offline, place::survey, run::Run};
+use super::{Agent, Ask, lasting, offline, place::survey, run::Run};
 use crate::{
     config,
     llm::Choice,
-    memory::{
-        session::{CONVERSATION_MAX, Conversation, DEFAULT_SESSION, SESSION_NAME_MAX, SessionKey},
-        worth::worth_keeping,
-    },
-    redact::Redacted,
+    memory::session::{CONVERSATION_MAX, Conversation, DEFAULT_SESSION, SESSION_NAME_MAX, SessionKey},
 };
 
 /// Answers one question.
@@ -40,7 +36,7 @@ pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answe
         Choice::Offline { reason } => offline::answer(agent, ask, &place, &key, &conversation, question, &reason).await,
         Choice::Online(provider) => Run::new(agent, ask, &place, &key, &conversation, &provider).answer(question).await,
     };
-    let storable = is_storable(ask, &asked, &outcome);
+    let storable = lasting::note(agent, ask, &key, &conversation, &asked, &outcome).await;
     let mut answer = outcome?;
     answer.session = key.name;
     answer.conversation.clone_from(&conversation.id);
@@ -49,16 +45,6 @@ pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answe
         turn = %ask.turn, source = ?answer.source, ms = answer.elapsed_ms, turns = answer.turns, storable, "answered"
     );
     Ok(answer)
-}
-
-/// Whether the exchange may be kept beyond its session. Nothing keeps one yet; the log says what would be.
-fn is_storable(ask: &Ask, question: &Redacted, outcome: &Result<Answer, Failure>) -> bool {
-    let said = outcome.as_ref().map(|answer| ask.redactor.text(&answer.answer)).map_err(|failure| failure.kind);
-    let worth = worth_keeping(question, said.as_ref().map_err(|kind| *kind));
-    if let Err(why) = &worth {
-        tracing::debug!(turn = %ask.turn, %why, "not worth keeping");
-    }
-    worth.is_ok()
 }
 
 fn check(ask: &Ask) -> Result<(), Failure> {
@@ -80,9 +66,10 @@ fn check(ask: &Ask) -> Result<(), Failure> {
 
 fn choose_conversation(agent: &Agent, ask: &Ask, key: &SessionKey) -> Result<Arc<Conversation>, Failure> {
     if ask.request.continue_conversation {
-        let last = agent.sessions.last_conversation(key).ok_or_else(|| {
+        let last = agent.sessions.last_conversation(key).or_else(|| lasting::restored(agent, ask, key));
+        let last = last.ok_or_else(|| {
             Failure::new(ErrorKind::NotFound, format!("session {:?} of this project has no conversation yet", key.name))
-                .hint("ask without -c; sessions live in the daemon's memory and end with it")
+                .hint("ask without -c; sessions live in the daemon's memory and end with it, but for the last useful ones")
         })?;
         if last.size() > CONVERSATION_MAX {
             let message = format!("the conversation is over {} MiB", CONVERSATION_MAX >> 20);

@@ -1,8 +1,13 @@
 //! Memory: what the daemon knows beyond one question.
 //!
-//! Today that is the [`session`] memory, which lives in RAM and is never written to disk. The persistent store,
-//! cached answers and preferences go beside it; [`worth`] says what may go there.
+//! The [`session`] memory lives in RAM and is never written to disk. What outlives the daemon has the shapes of
+//! [`kept`]: [`conversations`], of which [`recollections`] reach the model, and [`preferences`]; [`lasting`] holds them
+//! for the running daemon. [`worth`] says what may be kept at all.
 
+pub mod conversations;
 pub mod kept;
+pub mod lasting;
+pub mod preferences;
+pub mod recollections;
 pub mod session;
 pub mod worth;

@@ -12,6 +12,7 @@ mod kept;
 pub mod listen;
 mod outbox;
 mod peer;
+mod preferences;
 mod turns;
 
 pub use turns::Turns;

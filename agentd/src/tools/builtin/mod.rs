@@ -2,20 +2,21 @@
 //! stand in for it and it for them.
 //!
 //! A file tool is a [`FileTool`]: a spec, an effect and a function that runs on a blocking thread with the project's
-//! jail. The command tool is [`shell`]. Arguments are checked against the spec's schema before anything else.
+//! jail. The command tool is [`shell`], the one that remembers what the user wants is [`preference`]. Arguments are checked against the spec's schema before anything else.
 
 mod arguments;
 mod cut;
 mod edit;
 mod info;
 mod list;
+mod preference;
 mod read;
 mod search;
 mod shell;
 mod walk;
 mod write;
 
-pub(crate) use cut::line;
+pub(crate) use cut::{cut, line};
 
 use std::{
     collections::HashSet,
@@ -49,6 +50,7 @@ pub fn toolbox() -> Vec<Arc<dyn Tool>> {
     for tool in files.into_iter().flatten() {
         tools.push(Arc::new(tool));
     }
+    tools.push(Arc::new(preference::SetPreference::new()));
     tools.push(Arc::new(shell::Shell::new()));
     tools
 }
