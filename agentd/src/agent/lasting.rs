@@ -21,8 +21,8 @@ use crate::{
         session::{Conversation, SessionKey},
         worth::{Ended, useful},
     },
-    redact::{Redacted, Redactor},
-    tools::{BoxFuture, PreferenceDoor, Project, observed::Observed},
+    redact::{ModelView, Redacted, Redactor},
+    tools::{BoxFuture, PreferenceDoor, observed},
 };
 
 /// How long a new conversation waits for its recollections. They save a tool call or two: on a slow disk they are not
@@ -53,17 +53,19 @@ pub(super) async fn recall(
     if candidates.is_empty() {
         return Recollected::default();
     }
-    let (project, now) = (place.project.clone(), agent.clock.now());
+    let redact = &place.config.redact;
+    // As runs have it, but with numbers of its own: they are no part of what is compared.
+    let view = ModelView::new(ask.redactors.outbound(redact.outbound, redact.personal).clone(), Arc::default());
+    let cancel = ask.cancel.child_token();
+    let context = place.tool_context(cancel.clone(), Arc::default(), view);
+    let (digests, now) = (Arc::clone(&agent.digests), agent.clock.now());
     let look = tokio::task::spawn_blocking(move || {
-        recollect(candidates, now, |observed| still_holds(project.as_deref(), observed))
+        recollect(candidates, now, |observed| observed::check(&context, observed, &digests).is_ok())
     });
+    // Whoever stops waiting ends the search too.
+    let _ended = cancel.drop_guard();
     let looked = tokio::time::timeout(RECALL_DEADLINE, look).await;
     looked.ok().and_then(Result::ok).unwrap_or_default()
-}
-
-/// Whether all of it is as it was. Nothing can tell that of a project yet, so nothing is recalled.
-fn still_holds(_project: Option<&Project>, _observed: &[Observed]) -> bool {
-    false
 }
 
 /// The session's last conversation that outlived an earlier daemon.

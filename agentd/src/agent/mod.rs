@@ -33,7 +33,7 @@ use crate::{
     memory::{lasting::Lasting, session::Sessions},
     offline::Offline,
     redact::{Redactor, Redactors},
-    tools::{Toolbox, builtin},
+    tools::{Toolbox, builtin, observed::Digests},
 };
 
 /// What every turn of the daemon shares.
@@ -46,6 +46,8 @@ pub struct Agent {
     pub sessions: Arc<Sessions>,
     /// What outlives the daemon.
     pub lasting: Arc<Lasting>,
+    /// What is known of files that did not change: verifying is quick by it.
+    pub digests: Arc<Digests>,
     /// Calls that wait for a user.
     pub approvals: Approvals,
     /// The search that answers without a model.
@@ -73,6 +75,7 @@ impl Agent {
             definitions,
             sessions: Arc::new(Sessions::new(Arc::clone(&clock))),
             lasting: Arc::default(),
+            digests: Arc::default(),
             approvals: Approvals::default(),
             offline: Arc::default(),
             clock,

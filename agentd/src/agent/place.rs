@@ -3,18 +3,21 @@
 //! File system work, away from the runtime's threads: a directory may be slow.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use proto::{ErrorKind, Failure};
+use tokio_util::sync::CancellationToken;
 
 use super::{Agent, Ask};
 use crate::{
     config::{self, Config},
     context::{self, Instructions},
     memory::session::SessionLimits,
-    tools::Project,
+    redact::ModelView,
+    tools::{Project, ToolContext, ToolLimits},
 };
 
 /// Where a question is asked.
@@ -33,6 +36,21 @@ impl Place {
     /// What sessions and the offline search call the project.
     pub(super) fn home(&self) -> &Path {
         self.project.as_ref().map_or(&self.cwd, |project| &project.root)
+    }
+
+    /// What a tool call here runs with.
+    pub(super) fn tool_context(
+        &self,
+        cancel: CancellationToken,
+        seen: Arc<Mutex<HashSet<PathBuf>>>,
+        view: ModelView,
+    ) -> ToolContext {
+        let limits = ToolLimits {
+            command_timeout: self.config.exec.command_timeout,
+            output_cap: self.config.exec.output_cap,
+            result_cap: self.config.limits.result_cap,
+        };
+        ToolContext { project: self.project.clone(), cancel, limits, seen, view, preferences: None }
     }
 
     /// Bounds of the session.

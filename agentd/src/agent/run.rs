@@ -20,7 +20,7 @@ use crate::{
         session::{Commit, Conversation, Exchange, SessionKey},
     },
     redact::{ModelView, Outbound, Redacted},
-    tools::{ToolContext, ToolLimits, observed::Observed},
+    tools::{Rests, ToolContext, observed::Resting},
 };
 
 /// Deltas that may wait for a slow client before the provider's stream is read no further.
@@ -49,8 +49,8 @@ pub(super) struct Run<'a> {
     /// How this conversation's model is shown everything.
     view: ModelView,
     speech: Speech<'a>,
-    /// What the recollections rest on that the model was shown.
-    recalled: Vec<Observed>,
+    /// What the turn rests on beside the question.
+    resting: Resting,
 }
 
 impl<'a> Run<'a> {
@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
             usage: Usage::default(),
             cost: Some(0.0),
             reports: Vec::new(),
-            recalled: Vec::new(),
+            resting: Resting::default(),
         }
     }
 
@@ -97,12 +97,11 @@ impl<'a> Run<'a> {
         self.speech.finish().await;
         let text = self.ask.redactor.text(result.as_deref().unwrap_or_default());
         if !self.ask.request.ephemeral && (result.is_ok() || self.messages.len() > opened) {
-            let rests = self.rests();
             self.conversation.commit(Commit {
                 messages: std::mem::take(&mut self.messages),
                 exchange: Exchange { question, answer: text.clone(), replay: result.is_ok() },
                 preferences: Some(preferences),
-                rests,
+                rests: std::mem::take(&mut self.resting).finish(),
                 now: self.agent.clock.now(),
             });
             self.agent.sessions.keep(self.key, &self.ask.turn, self.place.session_limits(), self.conversation);
@@ -160,7 +159,8 @@ impl<'a> Run<'a> {
         } else if exchanges.is_empty() {
             let recalled = lasting::recall(self.agent, self.ask, self.place, self.key, self.conversation, question);
             let recalled = recalled.await;
-            self.recalled = recalled.rests;
+            // An answer rests on what shaped it.
+            self.resting.add(Rests::On(recalled.rests));
             self.messages.push(history::system());
             opening.recollections = &recalled.text;
             context::first_message(&opening, &request.attachments, &request.prompt)
@@ -170,11 +170,6 @@ impl<'a> Run<'a> {
         };
         self.messages.push(Message::User(self.view.text(&text)));
         digest
-    }
-
-    /// What the turn rests on beside the question: nothing but recollections when no tool was called, else not known.
-    fn rests(&mut self) -> Option<Vec<Observed>> {
-        self.reports.is_empty().then(|| std::mem::take(&mut self.recalled))
     }
 
     async fn steps(&mut self) -> Result<String, Failure> {
@@ -284,23 +279,15 @@ impl<'a> Run<'a> {
             self.speech.end(false).await;
         }
         let calls = self.adopt(&completion.tool_calls);
-        let limits = &self.place.config;
+        let seen = Arc::clone(&self.conversation.seen);
         let runner = Calls {
             agent: self.agent,
             ask: self.ask,
             key: self.key,
             limits: self.place.session_limits(),
             context: ToolContext {
-                project: self.place.project.clone(),
-                cancel: self.ask.cancel.child_token(),
-                limits: ToolLimits {
-                    command_timeout: limits.exec.command_timeout,
-                    output_cap: limits.exec.output_cap,
-                    result_cap: limits.limits.result_cap,
-                },
-                seen: Arc::clone(&self.conversation.seen),
-                view: self.view.clone(),
                 preferences: lasting::door(self.agent, self.ask, self.place),
+                ..self.place.tool_context(self.ask.cancel.child_token(), seen, self.view.clone())
             },
         };
         let first = u32::try_from(self.reports.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -308,6 +295,7 @@ impl<'a> Run<'a> {
         self.push_assistant(completion, calls);
         self.messages.extend(step.messages);
         self.reports.extend(step.reports);
+        step.rests.into_iter().for_each(|rests| self.resting.add(rests));
         match step.failure {
             _ if self.ask.cancel.is_cancelled() => Err(cancelled()),
             Some(failure) => Err(failure),

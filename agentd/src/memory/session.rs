@@ -24,7 +24,10 @@ use crate::{
     llm::Message,
     redact::{Redacted, Vault},
     sync::lock,
-    tools::observed::Observed,
+    tools::{
+        Rests,
+        observed::{Observed, Resting},
+    },
 };
 
 /// Most bytes of one conversation's history: about a million tokens, more than any model reads.
@@ -37,9 +40,6 @@ pub const DEFAULT_SESSION: &str = "default";
 pub const SESSION_NAME_MAX: usize = 64;
 /// Exchanges of one conversation that are shown to people; older ones live on in the history only.
 const EXCHANGES_MAX: usize = 256;
-/// Observations of one conversation. Beyond that it is not worth verifying them all: it counts as resting on what is
-/// not known.
-const OBSERVED_MAX: usize = 512;
 /// Characters of the last question shown in a list.
 const QUESTION_SHOWN: usize = 80;
 
@@ -192,14 +192,11 @@ impl Conversation {
     }
 }
 
-/// Both without repetition; `None` when that is too much.
-fn joined(mut before: Vec<Observed>, new: Vec<Observed>) -> Option<Vec<Observed>> {
-    for observed in new {
-        if !before.contains(&observed) {
-            before.push(observed);
-        }
-    }
-    (before.len() <= OBSERVED_MAX).then_some(before)
+/// Both; `None` when that cannot be verified as a whole.
+fn joined(before: Vec<Observed>, new: Vec<Observed>) -> Option<Vec<Observed>> {
+    let mut resting = Resting::default();
+    [before, new].into_iter().for_each(|observed| resting.add(Rests::On(observed)));
+    resting.finish()
 }
 
 #[derive(Debug)]
@@ -408,7 +405,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{clock::SystemClock, redact::Redactor};
+    use crate::{
+        clock::SystemClock,
+        redact::Redactor,
+        tools::observed::{Digest, Stat},
+    };
 
     const LIMITS: SessionLimits = SessionLimits { conversations: 3, files: 2 };
 
@@ -437,8 +438,14 @@ mod tests {
         Commit { messages, exchange, preferences: None, rests, now: SystemTime::now() }
     }
 
-    fn seen(digest: u8) -> Vec<Observed> {
-        vec![Observed::Project { digest: [digest; 32] }]
+    fn file(path: &str, content: u8) -> Vec<Observed> {
+        let stat = Stat { dev: 0, ino: 0, size: 0, mtime_ns: 0, ctime_ns: 0, kind: 0 };
+        let digest = Digest::of(&[content]);
+        vec![Observed::File { path: path.into(), stat, seen_at_ns: 0, digest }]
+    }
+
+    fn seen(file_number: u8) -> Vec<Observed> {
+        file(&file_number.to_string(), 0)
     }
 
     fn record(files: Vec<Observed>) -> ConversationRecord {
@@ -472,8 +479,12 @@ mod tests {
         conversation.commit(commit(Vec::new(), "q", Some(seen(3))));
         assert_eq!(conversation.rests(), None, "it still rests on what is not known");
         assert_eq!(Conversation::restored(&record(Vec::new())).rests(), None, "nothing known is not nothing");
-        let many = (0..=OBSERVED_MAX).map(|n| Observed::Project { digest: [u8::try_from(n % 251).unwrap(); 32] });
-        assert_eq!(joined(Vec::new(), many.collect()).map(|all| all.len()), Some(251));
+        conversation.commit(commit(Vec::new(), "q", Some(Vec::new())));
+        assert_eq!(conversation.rests(), None);
+        let edited = sessions.new_conversation();
+        edited.commit(commit(Vec::new(), "q", Some(file("a", 1))));
+        edited.commit(commit(Vec::new(), "q", Some(file("a", 2))));
+        assert_eq!(edited.rests(), None, "it changed in between: either state may have been told of");
     }
 
     #[test]

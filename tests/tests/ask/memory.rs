@@ -234,7 +234,6 @@ fn preferences_outlive_the_daemon() {
 }
 
 #[test]
-#[ignore = "needs what tools saw, and its verification"]
 fn an_earlier_conversation_is_recalled_while_its_files_are_unchanged() {
     let read = || Step::call("read_text_file", json!({ "path": "src/main.rs" }));
     let desk = desk(Scenario::new().step(read()).text(ANSWER));

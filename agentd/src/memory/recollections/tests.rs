@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::redact::Redactor;
+use crate::{redact::Redactor, tools::observed::Digest};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -14,7 +14,7 @@ fn at(days: u64) -> SystemTime {
 }
 
 fn seen(digest: u8) -> Vec<Observed> {
-    vec![Observed::Project { digest: [digest; 32] }]
+    vec![Observed::Project { digest: Digest::of(&[digest]) }]
 }
 
 /// A conversation of user 1 in `/p` that was used on that day.
