@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) text: Redacted,
     /// What it rests on; `None` when that cannot be verified.
     pub(super) rests: Option<Vec<Observed>>,
+    /// A tool has seen something of the project.
+    pub(super) looked: bool,
 }
 
 /// The digest of the project at the beginning of a run, made while the model thinks.
@@ -51,7 +53,7 @@ pub(super) async fn keep(
     untouched: Untouched,
 ) {
     let Some(asked) = &look.asked else { return };
-    let outcome = match rests_on(look, ran.rests, untouched).await {
+    let outcome = match rests_on(look, ran.rests, ran.looked, untouched).await {
         Some(rests) => record(agent, ask, look, asked, answer, ran.text, rests),
         None => Err("what it rests on cannot be verified"),
     };
@@ -88,13 +90,18 @@ fn missed(look: &Look, end: &str) -> String {
     }
 }
 
-async fn rests_on(look: &Look, rests: Option<Vec<Observed>>, untouched: Untouched) -> Option<Vec<Observed>> {
-    let rests = rests?;
-    if !rests.is_empty() || look.place.project.is_none() {
-        return Some(rests);
+async fn rests_on(
+    look: &Look,
+    rests: Option<Vec<Observed>>,
+    looked: bool,
+    untouched: Untouched,
+) -> Option<Vec<Observed>> {
+    let mut rests = rests?;
+    if !looked && look.place.project.is_some() {
+        let digest = untouched?.await.ok()??;
+        rests.push(Observed::Project { digest });
     }
-    let digest = untouched?.await.ok()??;
-    Some(vec![Observed::Project { digest }])
+    Some(rests)
 }
 
 fn record(

@@ -184,6 +184,7 @@ impl Lookup {
             thinking: place.config.provider.thinking,
             prefix: self.prefix,
             redact: &place.config.redact,
+            cuts: (place.config.limits.result_cap, place.config.exec.output_cap),
         });
         Asked {
             question: Question::new(text.as_str()),

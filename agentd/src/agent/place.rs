@@ -55,7 +55,7 @@ impl Place {
             output_cap: self.config.exec.output_cap,
             result_cap: self.config.limits.result_cap,
         };
-        ToolContext { project: self.project.clone(), cancel, limits, seen, view }
+        ToolContext { project: self.project.clone(), cancel, limits, seen, view, preferences: None }
     }
 
     /// Bounds of the session.

@@ -14,7 +14,7 @@ use crate::{
     clock::seconds_since,
     memory::{
         answers::Last,
-        session::{Conversation, SessionKey},
+        session::{Commit, Conversation, Exchange, SessionKey},
     },
     redact::Redacted,
 };
@@ -61,7 +61,13 @@ pub(super) async fn serve(
     };
     if !ask.request.ephemeral {
         // The history begins when somebody goes on: it is made from what was asked and answered.
-        conversation.commit(conversation.messages(), question, record.answer.clone(), now);
+        conversation.commit(Commit {
+            messages: conversation.messages(),
+            exchange: Exchange { question, answer: record.answer.clone(), replay: true },
+            preferences: None,
+            rests: Some(hit.entry.rests().to_vec()),
+            now,
+        });
         agent.sessions.keep(key, &ask.turn, place.session_limits(), conversation);
     }
     Answer {

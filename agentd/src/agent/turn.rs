@@ -6,7 +6,7 @@ use proto::{Answer, ErrorKind, Failure, Similar};
 
 use super::{
     Agent, Ask,
-    keeping,
+    keeping, lasting,
     lookup::{self, Hit, Look, Miss, Outcome},
     offline,
     run::Run,
@@ -48,8 +48,12 @@ pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answe
     let conversation = choose_conversation(agent, ask, &key)?;
     let _turn = hold(ask, &conversation).await?;
     let turn = Turn { agent, ask, choice: &choice, key: &key, conversation: &conversation, question };
-    let mut answer = turn.answer(look).await?;
-    answer.session = key.name;
+    let outcome = turn.answer(look).await;
+    if outcome.as_ref().is_ok_and(|answer| answer.cached.is_none()) {
+        lasting::note(agent, ask, &key, &conversation, &turn.question, &outcome).await;
+    }
+    let mut answer = outcome?;
+    answer.session.clone_from(&key.name);
     answer.conversation.clone_from(&conversation.id);
     answer.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     if answer.cached.is_some() {
@@ -225,9 +229,10 @@ fn check(ask: &Ask) -> Result<(), Failure> {
 
 fn choose_conversation(agent: &Agent, ask: &Ask, key: &SessionKey) -> Result<Arc<Conversation>, Failure> {
     if ask.request.continue_conversation {
-        let last = agent.sessions.last_conversation(key).ok_or_else(|| {
+        let last = agent.sessions.last_conversation(key).or_else(|| lasting::restored(agent, ask, key));
+        let last = last.ok_or_else(|| {
             Failure::new(ErrorKind::NotFound, format!("session {:?} of this project has no conversation yet", key.name))
-                .hint("ask without -c; sessions live in the daemon's memory and end with it")
+                .hint("ask without -c; sessions live in the daemon's memory and end with it, but for the last useful ones")
         })?;
         if last.size() > CONVERSATION_MAX {
             let message = format!("the conversation is over {} MiB", CONVERSATION_MAX >> 20);

@@ -1,9 +1,13 @@
 //! Memory: what the daemon knows beyond one question.
 //!
 //! The [`session`] memory lives in RAM and is never written to disk. What outlives the daemon has the shapes of
-//! [`kept`]: [`answers`] to questions that are asked again, [`conversations`], of which [`recollections`] reach the
-//! model, and [`preferences`]; [`lasting`] holds the last two for the running daemon. All of it is in RAM; [`store`] is
-//! the durable copy. [`worth`] says what may be kept at all.
+//! [`kept`]: [`answers`] to questions that are asked again ([`question`] says which are the same), [`conversations`], of
+//! which [`recollections`] reach the model, and [`preferences`]; [`lasting`] holds the last two for the running daemon.
+//! All of it is in RAM; [`store`] is the durable copy, and [`whole`] holds them together. [`worth`] says what may be
+//! kept at all, [`retention`] for how long.
+//!
+//! [`rows`] is how records are written, in the store and in a backup file ([`portable`]); [`upkeep`] is what users ask
+//! of the memory as a whole: [`backup`], restore, [`export`], [`forget`].
 
 pub mod answers;
 pub mod backup;
@@ -28,25 +32,7 @@ pub mod session;
 pub mod store;
 pub mod tally;
 pub mod upkeep;
+pub mod whole;
 pub mod worth;
 
-use std::path::Path;
-
-use self::{answers::Answers, kept::Fingerprint};
-use crate::tools::observed::Digests;
-
-/// What outlives the sessions, for the running daemon.
-#[derive(Default)]
-pub struct Memory {
-    /// Cached answers.
-    pub answers: Answers,
-    /// What is known of files that did not change: verifying is quick by it.
-    pub digests: Digests,
-}
-
-impl Memory {
-    /// Of the preferences that apply in a project.
-    pub fn preferences_fingerprint(&self, _uid: u32, _project: &Path) -> Fingerprint {
-        Fingerprint::default()
-    }
-}
+pub use whole::Memory;

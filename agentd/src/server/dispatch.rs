@@ -12,7 +12,10 @@ use super::kept;
 use crate::{
     agent::{self, Ask, Events},
     daemon::Daemon,
-    memory::session::{DEFAULT_SESSION, SessionKey},
+    memory::{
+        conversations::Forget,
+        session::{DEFAULT_SESSION, SessionKey},
+    },
 };
 
 /// Where a request comes from.
@@ -123,5 +126,9 @@ async fn sessions_clear(daemon: &Daemon, uid: u32, clear: SessionsClearRequest) 
     let project = agent::home_of(&clear.cwd).await?;
     let name = Some(clear.name.as_str()).filter(|name| !name.is_empty());
     let cleared = daemon.agent.sessions.clear(uid, &project, name);
+    // What outlived an earlier daemon goes too, or -c would bring it back.
+    let kept = name.map_or(Forget::Project(&project), |name| Forget::Session(&project, name));
+    let (_, written) = daemon.agent.memory.lasting.forget_conversations(uid, kept).await;
+    written.map_err(|why| Failure::new(ErrorKind::Failure, format!("cleared in memory, but not on disk: {why}")))?;
     Ok(ClearReport { cleared: u32::try_from(cleared).unwrap_or(u32::MAX) })
 }

@@ -8,7 +8,10 @@ use proto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::dispatch::{Origin, ask_of};
+use super::{
+    dispatch::{Origin, ask_of},
+    preferences, upkeep,
+};
 use crate::{
     agent::{self, proto_answer},
     daemon::Daemon,
@@ -17,12 +20,22 @@ use crate::{
 
 /// Carries out one request of the families `cache` and `memory`.
 pub(super) async fn handle(daemon: &Arc<Daemon>, from: &Origin, request: Request) -> Result<Response, Failure> {
+    let redactors = daemon.redactors();
+    let preferences = preferences::Desk { agent: &daemon.agent, uid: from.uid, redactor: redactors.kept(false) };
     Ok(match request {
         Request::CacheList(list) => cache_list(daemon, from.uid, &list.cwd).await?.into(),
         Request::CacheWhy(why) => cache_why(daemon, from, why).await?.into(),
         Request::CacheReject(reject) => cache_reject(daemon, from.uid, &reject.cwd, &reject.id).await?.into(),
         Request::CacheClear(clear) => cache_clear(daemon, from.uid, &clear.cwd).await?.into(),
         Request::CacheStats(_) => CacheStatsReport { facts: daemon.agent.memory.answers.stats.facts() }.into(),
+        Request::PrefsList(list) => preferences.list(&list).await?.into(),
+        Request::PrefsSet(set) => preferences.set(&set).await?.into(),
+        Request::PrefsUnset(unset) => preferences.unset(&unset).await?.into(),
+        Request::MemoryStatus(_) => upkeep::status(daemon).await?.into(),
+        Request::Backup(backup) => upkeep::backup(daemon, backup).await?.into(),
+        Request::Restore(restore) => upkeep::restore(daemon, restore).await?.into(),
+        Request::Export(export) => upkeep::export(daemon, from.uid, export).await?.into(),
+        Request::Forget(forget) => upkeep::forget(daemon, from.uid, forget).await?.into(),
         other => {
             let message = format!("{} is not a request about what is kept", other.method());
             return Err(Failure::new(ErrorKind::Internal, message));
@@ -30,7 +43,8 @@ pub(super) async fn handle(daemon: &Arc<Daemon>, from: &Origin, request: Request
     })
 }
 
-async fn project_of(cwd: &str) -> Result<Option<std::path::PathBuf>, Failure> {
+/// The project a request names; `None` for everywhere.
+pub(super) async fn project_of(cwd: &str) -> Result<Option<std::path::PathBuf>, Failure> {
     Ok(if cwd.is_empty() { None } else { Some(agent::home_of(cwd).await?) })
 }
 
@@ -85,6 +99,6 @@ async fn cache_clear(daemon: &Daemon, uid: u32, cwd: &str) -> Result<CacheClearR
             && kept.uid() == uid
             && project.as_deref().is_none_or(|project| kept.project() == Some(project))
     };
-    let (cleared, _) = daemon.agent.memory.answers.forget(is_meant);
-    Ok(CacheClearReport { cleared: u32::try_from(cleared).unwrap_or(u32::MAX) })
+    let cleared = daemon.agent.memory.answers.forget(&is_meant);
+    Ok(CacheClearReport { cleared: u32::try_from(cleared.len()).unwrap_or(u32::MAX) })
 }

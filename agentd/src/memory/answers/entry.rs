@@ -53,6 +53,12 @@ impl Entry {
         AnswerRecord { used, hits, rests, ..self.record.clone() }
     }
 
+    /// The record as it is now, but for what it rests on.
+    pub(super) fn without_rests(&self) -> AnswerRecord {
+        let (used, hits) = self.usage();
+        AnswerRecord { used, hits, ..self.record.clone() }
+    }
+
     /// What it rests on.
     pub fn rests(&self) -> Arc<[Observed]> {
         Arc::clone(&lock(&self.state).rests)

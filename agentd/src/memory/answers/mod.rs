@@ -20,7 +20,7 @@ mod stats;
 mod table;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
     time::{Duration, SystemTime},
@@ -38,7 +38,7 @@ use self::{pairs::Pairs, table::Table};
 use super::{
     kept::{AnswerRecord, Change, Kept, RejectionRecord, VerdictRecord},
     lasting::Sink,
-    retention,
+    retention::{self, Caps},
 };
 use crate::{redact::Redacted, sync::lock};
 
@@ -103,6 +103,19 @@ impl Answers {
         }
     }
 
+    /// Takes what a store held that could only be opened late, where it is not known.
+    pub fn add(&self, kept: impl IntoIterator<Item = Kept>) {
+        let mut state = lock(&self.state);
+        for one in kept {
+            match one {
+                Kept::Answer(record) if !state.table.knows(&record) => drop(state.table.insert(record)),
+                Kept::Rejection(record) => drop(state.pairs.reject(record)),
+                Kept::Verdict(record) => drop(state.pairs.judge(record)),
+                _ => {}
+            }
+        }
+    }
+
     /// What a question may be answered with.
     pub fn find(&self, asked: &Asked, similarity: crate::config::Similarity) -> Found {
         let state = lock(&self.state);
@@ -146,20 +159,17 @@ impl Answers {
     }
 
     fn evict(&self, table: &mut Table, cap: usize, now: SystemTime) -> Vec<Change> {
-        let over = table.len().saturating_sub(cap);
-        if over == 0 {
+        if table.len() <= cap {
             return Vec::new();
         }
-        let mut ranked: Vec<(f64, Uuid)> = table
-            .all()
-            .map(|entry| {
-                let (used, hits) = entry.usage();
-                let worth = retention::worth(entry.record().cost_usd, hits, used, entry.changed().is_some(), now);
-                (worth, entry.record().id)
-            })
-            .collect();
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let gone: Vec<Uuid> = ranked.into_iter().take(over).map(|(_, id)| id).collect();
+        let entries: Vec<&Arc<Entry>> = table.all().collect();
+        let records: Vec<Kept> = entries.iter().map(|entry| Kept::Answer(entry.without_rests())).collect();
+        let changed: HashSet<Uuid> =
+            entries.iter().filter(|entry| entry.changed().is_some()).map(|entry| entry.record().id).collect();
+        let caps = Caps { answers: cap, conversations: usize::MAX, keep_days: u32::MAX };
+        let leaving = retention::leaving(&records, &|record| changed.contains(&record.id), caps, now);
+        let gone: Vec<Uuid> =
+            leaving.iter().filter_map(|(place, _)| entries.get(*place)).map(|entry| entry.record().id).collect();
         self.remove(table, &gone, "evicted_cap")
     }
 
@@ -187,26 +197,17 @@ impl Answers {
         answers.chain(state.pairs.snapshot()).collect()
     }
 
-    /// Takes out what `is_meant`; says what went: answers, then pairs of questions.
-    pub fn forget(&self, is_meant: impl Fn(&Kept) -> bool) -> (usize, usize) {
+    /// Takes out what `is_meant`, and returns it.
+    pub fn forget(&self, is_meant: &dyn Fn(&Kept) -> bool) -> Vec<Kept> {
         let mut state = lock(&self.state);
-        let ids: Vec<Uuid> = state
-            .table
-            .all()
-            .filter(|entry| is_meant(&Kept::Answer(entry.record().clone())))
-            .map(|entry| entry.record().id)
-            .collect();
-        let mut changes: Vec<Change> = ids
-            .iter()
-            .filter_map(|id| state.table.remove(id))
-            .map(|entry| Change::Remove(Kept::Answer(entry.current())))
-            .collect();
-        let answers = changes.len();
-        changes.extend(state.pairs.forget(&is_meant));
-        let pairs = changes.len() - answers;
-        self.write(changes);
+        let meant = |entry: &&Arc<Entry>| is_meant(&Kept::Answer(entry.record().clone()));
+        let ids: Vec<Uuid> = state.table.all().filter(meant).map(|entry| entry.record().id).collect();
+        let gone = ids.iter().filter_map(|id| state.table.remove(id));
+        let mut gone: Vec<Kept> = gone.map(|entry| Kept::Answer(entry.current())).collect();
+        gone.extend(state.pairs.forget(is_meant));
+        self.write(gone.iter().cloned().map(Change::Remove).collect());
         lock(&self.last).clear();
-        (answers, pairs)
+        gone
     }
 
     /// Those of a user, in one project or all, last used first.

@@ -6,14 +6,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::memory::kept::{Change, Fingerprint, Kept, RejectionRecord, VerdictRecord};
+use crate::memory::{
+    kept::{Change, Fingerprint, Kept, RejectionRecord, VerdictRecord},
+    retention::{REJECTIONS_MAX, VERDICTS_MAX},
+};
 
 /// Rejections of similar hits after which a project gets exact hits only: once is an accident.
 pub const REJECTIONS: usize = 2;
-/// Most verdicts that are remembered. One is 150 bytes; the oldest goes.
-const VERDICTS_MAX: usize = 1000;
-/// Most rejections that are remembered.
-const REJECTIONS_MAX: usize = 1000;
 
 /// A pair within a user's project, the smaller key first.
 type Pair = (u32, PathBuf, Fingerprint, Fingerprint);
@@ -83,12 +82,12 @@ impl Pairs {
         self.judged.extract_if(|_, (_, at)| too_old(at)).map(|(pair, judged)| Change::Remove(verdict(pair, judged))).collect()
     }
 
-    pub(super) fn forget(&mut self, is_meant: &impl Fn(&Kept) -> bool) -> Vec<Change> {
+    pub(super) fn forget(&mut self, is_meant: &dyn Fn(&Kept) -> bool) -> Vec<Kept> {
         let gone = self.rejected.extract_if(|pair, at| is_meant(&rejection(pair.clone(), *at)));
-        let mut changes: Vec<Change> = gone.map(|(pair, at)| Change::Remove(rejection(pair, at))).collect();
+        let mut all: Vec<Kept> = gone.map(|(pair, at)| rejection(pair, at)).collect();
         let gone = self.judged.extract_if(|pair, judged| is_meant(&verdict(pair.clone(), *judged)));
-        changes.extend(gone.map(|(pair, judged)| Change::Remove(verdict(pair, judged))));
-        changes
+        all.extend(gone.map(|(pair, judged)| verdict(pair, judged)));
+        all
     }
 }
 

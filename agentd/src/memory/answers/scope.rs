@@ -39,6 +39,8 @@ pub struct Conditions<'a> {
     pub prefix: Fingerprint,
     /// What is hidden from the model.
     pub redact: &'a RedactConfig,
+    /// Where tool results are cut: bytes of a result, bytes of a command's output.
+    pub cuts: (usize, usize),
 }
 
 impl Scope {
@@ -56,6 +58,8 @@ impl Scope {
         part(of.model.as_bytes());
         part(of.endpoint.as_bytes());
         part(&of.prefix);
+        part(&of.cuts.0.to_le_bytes());
+        part(&of.cuts.1.to_le_bytes());
         part(&redact::kinds_version().to_le_bytes());
         let redact = of.redact;
         part(&[of.has_project.into(), of.thinking.into(), redact.outbound.into(), redact.personal.into()]);
@@ -103,6 +107,7 @@ mod tests {
             thinking: true,
             prefix: [0; 32],
             redact: &redact,
+            cuts: (1, 1),
         };
         let all = [
             base(),
@@ -115,6 +120,8 @@ mod tests {
             Conditions { thinking: false, ..base() },
             Conditions { prefix: [1; 32], ..base() },
             Conditions { redact: &other_redact, ..base() },
+            Conditions { cuts: (2, 1), ..base() },
+            Conditions { cuts: (1, 2), ..base() },
             Conditions { model: "me", endpoint: "", ..base() },
         ];
         let prints: std::collections::HashSet<_> = all.iter().map(|of| Scope::new(of).fingerprint).collect();

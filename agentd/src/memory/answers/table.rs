@@ -43,6 +43,12 @@ impl Table {
         self.entries.get(self.by_key.get(key)?)
     }
 
+    /// True when this answer or a newer one to the same question is here.
+    pub(super) fn knows(&self, record: &AnswerRecord) -> bool {
+        self.entries.contains_key(&record.id)
+            || self.exact(&Entry::new(record.clone()).key()).is_some_and(|known| known.record().made >= record.made)
+    }
+
     pub(super) fn in_scope(&self, scope: &Fingerprint) -> &[Arc<Entry>] {
         self.by_scope.get(scope).map(Vec::as_slice).unwrap_or_default()
     }

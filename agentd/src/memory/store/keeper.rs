@@ -28,7 +28,7 @@ use std::{
 };
 
 use super::{
-    Owner, StoreError, Stored,
+    Owner, StoreError, Row,
     backend::{Backend, Batch, Fault, FaultKind, Medium, Sentinel},
     health::{Board, HealthState},
     load::Group,
@@ -143,8 +143,8 @@ impl Keeper {
         Ok(())
     }
 
-    fn write(&mut self, stored: &Stored) -> Result<(), StoreError> {
-        let name = stored.name();
+    fn write(&mut self, stored: &Row) -> Result<(), StoreError> {
+        let name = Name::from(stored);
         let pieces = record::encode(name, stored.version, &stored.body)
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         let before = self.entries.get(&name).map_or(0, |entry| entry.pieces);
@@ -171,7 +171,7 @@ impl Keeper {
     }
 
     /// Writes a record; durable after the next [`Keeper::commit`].
-    pub(super) fn put(&mut self, stored: &Stored) -> Result<(), StoreError> {
+    pub(super) fn put(&mut self, stored: &Row) -> Result<(), StoreError> {
         self.trying(|keeper| keeper.write(stored))
     }
 

@@ -4,7 +4,7 @@
 //! stays in [`Loaded`], so that a store that breaks in the middle still gives up its first half.
 
 use super::{
-    Shelf, Stored,
+    Shelf, Row,
     backend::{Backend, Fault},
     record::{self, Name, Read},
 };
@@ -29,7 +29,7 @@ impl Group {
 /// A good record and the bytes that it takes.
 #[derive(Debug)]
 pub(super) struct Good {
-    pub(super) stored: Stored,
+    pub(super) stored: Row,
     pub(super) group: Group,
 }
 
@@ -56,7 +56,7 @@ impl Loaded {
         match record::decode(group.name, &group.cells) {
             Read::Whole { version, body } => match Shelf::from_byte(group.name.shelf) {
                 Some(shelf) if version <= shelf.newest_version() => {
-                    let stored = Stored { shelf, id: group.name.id, version, body };
+                    let stored = Row { shelf, id: group.name.id, version, body };
                     self.good.push(Good { stored, group });
                 }
                 _ => self.foreign.push(group),

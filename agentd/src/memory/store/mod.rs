@@ -34,6 +34,7 @@ use std::{
 
 pub use health::{Health, HealthState};
 
+use super::row::{Row, Shelf};
 use backend::{Fault, Medium};
 use health::Board;
 use record::Name;
@@ -42,96 +43,32 @@ use worker::{ACK_WITHIN, Job, REWRITE_WITHIN, Worker};
 /// How long the start waits for the store: it opens in some 10 ms; a disk that hangs must not hold the daemon.
 const OPEN_WITHIN: Duration = Duration::from_secs(2);
 
-/// Kinds of records. The byte of each is on the disk: append only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Shelf {
-    /// A cached answer.
-    Answer,
-    /// A useful conversation.
-    Conversation,
-    /// A preference of the user.
-    Preference,
-    /// A cached answer that the user rejected.
-    Rejection,
-    /// Whether two questions are the same, as the model said.
-    Verdict,
-    /// The outline of a file.
-    Outline,
-}
-
-impl Shelf {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Answer, Self::Conversation, Self::Preference, Self::Rejection, Self::Verdict, Self::Outline];
-
-    const fn byte(self) -> u8 {
-        match self {
-            Self::Answer => 1,
-            Self::Conversation => 2,
-            Self::Preference => 3,
-            Self::Rejection => 4,
-            Self::Verdict => 5,
-            Self::Outline => 6,
-        }
-    }
-
-    fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|shelf| shelf.byte() == byte)
-    }
-
-    /// The newest version of its records that this build can read. Later ones are left alone.
-    const fn newest_version(self) -> u16 {
-        match self {
-            Self::Answer | Self::Conversation | Self::Preference | Self::Rejection | Self::Verdict | Self::Outline => 1,
-        }
-    }
-}
-
-/// A record as it is kept. The body is the JSON of a struct that has this version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// What kind it is.
-    pub shelf: Shelf,
-    /// Which one: unique on its shelf.
-    pub id: [u8; 16],
-    /// Version of the struct in the body.
-    pub version: u16,
-    /// JSON.
-    pub body: Vec<u8>,
-}
-
-impl Stored {
-    fn name(&self) -> Name {
-        Name { shelf: self.shelf.byte(), id: self.id }
-    }
-}
-
 /// Who holds all records in RAM, and so can give them again when the disk lost them. Called on the store's thread:
 /// must not call the store and wait.
 pub trait Owner: Send + Sync + 'static {
     /// Every record as it is now. A change goes into the RAM first, then to the store.
-    fn records(&self) -> Vec<Stored>;
+    fn records(&self) -> Vec<Row>;
     /// Records of a store that could only be opened after the daemon had gone on without it: to be added to the RAM
     /// where they are not older than what is there.
-    fn late(&self, records: Vec<Stored>);
+    fn late(&self, records: Vec<Row>);
 }
 
 impl<T: Owner + ?Sized> Owner for Arc<T> {
-    fn records(&self) -> Vec<Stored> {
+    fn records(&self) -> Vec<Row> {
         (**self).records()
     }
 
-    fn late(&self, records: Vec<Stored>) {
+    fn late(&self, records: Vec<Row>) {
         (**self).late(records);
     }
 }
 
 impl Owner for Box<dyn Owner> {
-    fn records(&self) -> Vec<Stored> {
+    fn records(&self) -> Vec<Row> {
         (**self).records()
     }
 
-    fn late(&self, records: Vec<Stored>) {
+    fn late(&self, records: Vec<Row>) {
         (**self).late(records);
     }
 }
@@ -170,7 +107,7 @@ pub enum Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     /// All records that are good, of versions that this build can read.
-    pub records: Vec<Stored>,
+    pub records: Vec<Row>,
     /// How it went.
     pub report: Report,
 }
@@ -280,7 +217,7 @@ impl Store {
     }
 
     /// Keeps a record, replacing the one of the same name, some time soon: up to half a second of these can be lost.
-    pub fn keep(&self, record: Stored) {
+    pub fn keep(&self, record: Row) {
         self.tell(Job::Put(record, None));
     }
 
@@ -288,7 +225,7 @@ impl Store {
     ///
     /// # Errors
     /// It is not durable, or not known to be: the disk failed or did not answer within two seconds.
-    pub async fn keep_acked(&self, record: Stored) -> Result<(), StoreError> {
+    pub async fn keep_acked(&self, record: Row) -> Result<(), StoreError> {
         self.ask(ACK_WITHIN, |ack| Job::Put(record, Some(ack))).await
     }
 
@@ -310,7 +247,7 @@ impl Store {
     ///
     /// # Errors
     /// The old content may still be there. It is replaced when the disk can take it.
-    pub async fn rewrite(&self, records: Vec<Stored>) -> Result<(), StoreError> {
+    pub async fn rewrite(&self, records: Vec<Row>) -> Result<(), StoreError> {
         self.ask(REWRITE_WITHIN, |ack| Job::Rewrite(records, false, ack)).await
     }
 
@@ -319,7 +256,7 @@ impl Store {
     ///
     /// # Errors
     /// Something may still be there; say so to whoever asked.
-    pub async fn forget(&self, records: Vec<Stored>) -> Result<(), StoreError> {
+    pub async fn forget(&self, records: Vec<Row>) -> Result<(), StoreError> {
         self.ask(REWRITE_WITHIN, |ack| Job::Rewrite(records, true, ack)).await
     }
 

@@ -16,32 +16,32 @@ use super::{backend::Medium, layout::Place, *};
 /// A store without its thread.
 type Keeper = super::keeper::Keeper;
 
-fn record(number: u8, len: usize) -> Stored {
+fn record(number: u8, len: usize) -> Row {
     let mut rng = fastrand::Rng::with_seed(u64::from(number) + u64::try_from(len).unwrap());
     let body = (0..len).map(|_| rng.alphanumeric()).collect::<String>().into_bytes();
-    Stored { shelf: Shelf::ALL[usize::from(number) % 6], id: [number; 16], version: 1, body }
+    Row { shelf: Shelf::ALL[usize::from(number) % 6], id: [number; 16], version: 1, body }
 }
 
 /// The RAM of a daemon.
 #[derive(Clone, Default)]
-struct Ram(Arc<Mutex<BTreeMap<(Shelf, [u8; 16]), Stored>>>);
+struct Ram(Arc<Mutex<BTreeMap<(Shelf, [u8; 16]), Row>>>);
 
 impl Ram {
-    fn put(&self, stored: &Stored) {
+    fn put(&self, stored: &Row) {
         self.0.lock().unwrap().insert((stored.shelf, stored.id), stored.clone());
     }
 
-    fn remove(&self, stored: &Stored) {
+    fn remove(&self, stored: &Row) {
         self.0.lock().unwrap().remove(&(stored.shelf, stored.id));
     }
 }
 
 impl Owner for Ram {
-    fn records(&self) -> Vec<Stored> {
+    fn records(&self) -> Vec<Row> {
         self.0.lock().unwrap().values().cloned().collect()
     }
 
-    fn late(&self, records: Vec<Stored>) {
+    fn late(&self, records: Vec<Row>) {
         let mut held = self.0.lock().unwrap();
         for stored in records {
             held.entry((stored.shelf, stored.id)).or_insert(stored);
@@ -114,7 +114,7 @@ fn what_is_acknowledged_through_the_door_is_there_after_a_restart() {
     assert_eq!(runtime_error, StoreError::Closed);
     let opened = found(Place::new(&memory));
     assert_eq!(opened.report, Report::Good);
-    let mut wanted: Vec<Stored> = (1..6).map(|number| record(number, 5000)).chain([record(7, 10)]).collect();
+    let mut wanted: Vec<Row> = (1..6).map(|number| record(number, 5000)).chain([record(7, 10)]).collect();
     wanted.sort_by_key(|stored| (stored.shelf, stored.id));
     assert_eq!(opened.records, wanted);
 }
@@ -150,7 +150,7 @@ fn a_store_that_another_process_has_open_is_not_moved_aside() {
 fn after_a_forget_nothing_else_is_in_any_file() {
     let (state, memory) = state();
     let marker = b"PLANTED-marker-5d1e";
-    let secret = Stored { body: marker.to_vec(), ..record(1, 0) };
+    let secret = Row { body: marker.to_vec(), ..record(1, 0) };
     let ram = Ram::default();
     let (mut keeper, ..) = keeper(Place::new(&memory), &ram);
     keeper.put(&secret).unwrap();

@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{Opened, Owner, StoreError, Stored, backend::Medium, health::Board, keeper::Keeper, record::Name};
+use super::{Opened, Owner, StoreError, Row, backend::Medium, health::Board, keeper::Keeper, record::Name};
 
 /// Messages that may wait. The thread does thousands a second; more than this means that the disk hangs.
 const QUEUE_MAX: usize = 1024;
@@ -37,12 +37,12 @@ const LATER: Duration = Duration::from_secs(60);
 pub(super) type Ack = oneshot::Sender<Result<(), StoreError>>;
 
 pub(super) enum Job {
-    Put(Stored, Option<Ack>),
+    Put(Row, Option<Ack>),
     Remove(Name, Option<Ack>),
     Flush(Ack),
     Tidy(Ack),
     /// The whole content, and whether what was set aside is erased too.
-    Rewrite(Vec<Stored>, bool, Ack),
+    Rewrite(Vec<Row>, bool, Ack),
     Stop,
 }
 

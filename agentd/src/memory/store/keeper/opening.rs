@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     super::{
-        Opened, Report, Stored,
+        Opened, Report, Row,
         backend::{Batch, Fault, FaultKind},
         load::{self, GENERATION_KEY, Group, Loaded},
     },
@@ -114,7 +114,7 @@ impl Keeper {
         let mut empty = Loaded::default();
         let missing = self.open_into(&mut empty)?;
         self.settle(empty, missing)?;
-        let records: Vec<Stored> = loaded.good.into_iter().map(|good| good.stored).collect();
+        let records: Vec<Row> = loaded.good.into_iter().map(|good| good.stored).collect();
         for stored in &records {
             self.write(stored).map_err(|error| Fault::new(FaultKind::Trouble, error.to_string()))?;
         }

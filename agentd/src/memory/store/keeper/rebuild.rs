@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     super::{
-        StoreError, Stored,
+        StoreError, Row,
         backend::{Backend, Batch, Fault, FaultKind, Sentinel},
         load::{self, GENERATION_KEY, Group, Loaded},
         record::{self, Name},
@@ -75,23 +75,23 @@ impl Keeper {
     }
 
     /// Makes disk and RAM agree. What was never seen before goes to the owner; afterwards the owner is right.
-    fn agree(&mut self, records: Vec<Stored>) -> Result<(), Fault> {
+    fn agree(&mut self, records: Vec<Row>) -> Result<(), Fault> {
         if !self.seen {
             self.seen = true;
             self.owner.late(records.clone());
         }
-        let on_disk = records.into_iter().map(|stored| (stored.name(), stored)).collect();
+        let on_disk = records.into_iter().map(|stored| (Name::from(&stored), stored)).collect();
         self.resync(&on_disk)
     }
 
     /// Writes what the disk has not, removes what the owner has not.
-    fn resync(&mut self, on_disk: &HashMap<Name, Stored>) -> Result<(), Fault> {
+    fn resync(&mut self, on_disk: &HashMap<Name, Row>) -> Result<(), Fault> {
         let records = self.owner.records();
         let mut gone: HashSet<Name> =
             self.entries.iter().filter(|(_, entry)| !entry.foreign).map(|(name, _)| *name).collect();
         for stored in &records {
-            gone.remove(&stored.name());
-            if on_disk.get(&stored.name()) != Some(stored) {
+            gone.remove(&Name::from(stored));
+            if on_disk.get(&Name::from(stored)) != Some(stored) {
                 match self.write(stored) {
                     Ok(()) | Err(StoreError::Refused(_)) => {}
                     Err(error) => return Err(Fault::new(FaultKind::Trouble, error.to_string())),
@@ -139,10 +139,10 @@ impl Keeper {
 
     /// Replaces the whole content, and with `erase` also what was ever set aside. Afterwards no byte of anything else
     /// is in a file of ours.
-    pub(in super::super) fn rewrite(&mut self, records: &[Stored], erase: bool) -> Result<(), StoreError> {
+    pub(in super::super) fn rewrite(&mut self, records: &[Row], erase: bool) -> Result<(), StoreError> {
         let mut groups = Vec::with_capacity(records.len());
         for stored in records {
-            let name = stored.name();
+            let name = Name::from(stored);
             let pieces = record::encode(name, stored.version, &stored.body)
                 .map_err(|error| StoreError::Refused(error.to_string()))?;
             groups.push((Group { name, cells: (0..).zip(pieces).collect() }, false));

@@ -120,7 +120,7 @@ fn a_damaged_record_is_skipped_kept_aside_removed_and_reported_once() {
 #[test]
 fn records_of_a_later_version_are_left_alone_even_by_a_tidy_and_a_comparison() {
     everywhere(|place| {
-        let later = Stored { version: 99, ..record(4, 7000) };
+        let later = Row { version: 99, ..record(4, 7000) };
         let ram = Ram::default();
         let (mut first, ..) = keeper(place(), &ram);
         first.put(&later).unwrap();
@@ -140,8 +140,8 @@ fn records_of_a_later_version_are_left_alone_even_by_a_tidy_and_a_comparison() {
     });
 }
 
-fn later_pieces(stored: &Stored) -> usize {
-    record::encode(stored.name(), stored.version, &stored.body).unwrap().len()
+fn later_pieces(stored: &Row) -> usize {
+    record::encode(Name::from(&stored), stored.version, &stored.body).unwrap().len()
 }
 
 #[test]

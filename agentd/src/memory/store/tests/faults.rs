@@ -47,7 +47,7 @@ fn fail_everywhere(failing: u32, how: Failing) {
         assert!(!matches!(opened.report, Report::Quarantined { .. } | Report::RamOnly { .. }), "{at}: {opened:?}");
         for (number, len) in &acked {
             let wanted = record(*number, *len);
-            let seen = opened.records.iter().find(|stored| stored.name() == wanted.name());
+            let seen = opened.records.iter().find(|stored| Name::from(&stored) == wanted.name());
             // A later write that failed may have reached the disk all the same.
             assert!(seen.is_some(), "{at}: acknowledged record {number} is lost");
             assert!(seen == Some(&wanted) || ram.records().contains(seen.unwrap()), "{at}: {number} is an old one");
