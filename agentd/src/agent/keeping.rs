@@ -44,14 +44,7 @@ pub(super) fn project_digest(agent: &Agent, look: &Look) -> Untouched {
 }
 
 /// Keeps the answer if it may be served again.
-pub(super) async fn keep(
-    agent: &Agent,
-    ask: &Ask,
-    look: &Look,
-    answer: &Answer,
-    ran: Outcome,
-    untouched: Untouched,
-) {
+pub(super) async fn keep(agent: &Agent, ask: &Ask, look: &Look, answer: &Answer, ran: Outcome, untouched: Untouched) {
     let Some(asked) = &look.asked else { return };
     let outcome = match rests_on(look, ran.rests, ran.looked, untouched).await {
         Some(rests) => record(agent, ask, look, asked, answer, ran.text, rests),
@@ -124,7 +117,9 @@ fn record(
         return Err("it is too long");
     }
     let project = asked.scope.project.to_str().ok_or("its project has no readable name")?;
-    if !is_plain(&ask.redactor, project) || rests.iter().flat_map(Observed::texts).any(|text| !is_plain(&ask.redactor, text)) {
+    if !is_plain(&ask.redactor, project)
+        || rests.iter().flat_map(Observed::texts).any(|text| !is_plain(&ask.redactor, text))
+    {
         return Err("a name in it looks like a secret");
     }
     let now = agent.clock.now();

@@ -83,7 +83,11 @@ pub(super) struct Miss {
 /// Looks a question up.
 pub(super) async fn look(agent: &Agent, ask: &Ask, choice: &Choice) -> Result<Arc<Look>, Failure> {
     let request = &ask.request;
-    let shared = ask.attached.is_none() && request.attachments.is_empty() && !request.fresh && !request.reuse && !request.continue_conversation;
+    let shared = ask.attached.is_none()
+        && request.attachments.is_empty()
+        && !request.fresh
+        && !request.reuse
+        && !request.continue_conversation;
     let same = Same {
         uid: ask.uid,
         cwd: request.cwd.clone(),
@@ -232,9 +236,9 @@ impl Lookup {
         let asked = self.asked(&place, "", "");
         let verifier = Verifier::new(self, &place, &asked);
         let known = self.memory.answers.any_scope(self.uid, place.home(), &asked.question);
-        let found = known.into_iter().find(|entry| {
-            entry.record().attachments == asked.attachments && verifier.verify(entry).is_ok()
-        });
+        let found = known
+            .into_iter()
+            .find(|entry| entry.record().attachments == asked.attachments && verifier.verify(entry).is_ok());
         let outcome = match found {
             Some(entry) if self.reuse => Outcome::Hit(Hit { entry, source: Source::Exact, lenient: true }),
             Some(entry) => {

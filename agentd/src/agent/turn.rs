@@ -5,8 +5,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 use proto::{Answer, ErrorKind, Failure, Similar};
 
 use super::{
-    Agent, Ask,
-    keeping, lasting,
+    Agent, Ask, keeping, lasting,
     lookup::{self, Hit, Look, Miss, Outcome},
     offline,
     run::Run,

@@ -55,7 +55,7 @@ impl Memory {
     pub fn open(state: &Path) -> (Arc<Self>, Opening) {
         let disk = Disk { store: OnceLock::new(), backups: Backups::new(state.to_path_buf()), found: Mutex::default() };
         let memory = Arc::new(Self { disk: Some(disk), ..Self::default() });
-        let (store, opening) = Store::open(state, Shared(Arc::downgrade(&memory)));
+        let (store, opening) = Store::open(&state.join("memory"), Shared(Arc::downgrade(&memory)));
         let sink: Arc<dyn Sink> = Arc::new(ToStore(store.clone()));
         memory.answers.wire(Arc::clone(&sink));
         memory.lasting.wire(sink);
@@ -189,9 +189,7 @@ impl Records for Memory {
         let Some(store) = self.store() else { return Ok(()) };
         let rows = encode(&self.snapshot());
         let handle = tokio::runtime::Handle::current();
-        let done = handle.block_on(async {
-            if erase { store.forget(rows).await } else { store.rewrite(rows).await }
-        });
+        let done = handle.block_on(async { if erase { store.forget(rows).await } else { store.rewrite(rows).await } });
         done.map_err(|error| error.to_string())
     }
 }
@@ -268,7 +266,9 @@ fn told(report: &Report, backups: &Backups) -> Option<String> {
                 None => "there is no backup".to_owned(),
             };
             let moved = moved_to.display();
-            Some(format!("the memory could not be opened ({why}) and is in {moved}; {salvaged} records of it were saved; {cure}"))
+            Some(format!(
+                "the memory could not be opened ({why}) and is in {moved}; {salvaged} records of it were saved; {cure}"
+            ))
         }
     }
 }

@@ -110,7 +110,8 @@ pub(super) async fn forget(daemon: &Arc<Daemon>, uid: u32, request: ForgetReques
         _ => None,
     };
     let mut report = with_upkeep(daemon, move |upkeep| upkeep.forget(uid, wanted)).await?;
-    let cleared = cleared.or_else(|| prefix.map(|prefix| ("conversations_in_sessions", sessions.drop_conversation(uid, &prefix))));
+    let cleared = cleared
+        .or_else(|| prefix.map(|prefix| ("conversations_in_sessions", sessions.drop_conversation(uid, &prefix))));
     if let Some((name, count)) = cleared {
         report.erased.insert(0, fact(name, count.to_string()));
     }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agentd::memory::store::{Health, Opened, Owner, Shelf, Store, Stored};
+use agentd::memory::store::{Health, Opened, Owner, Row, Shelf, Store};
 
 /// Live records of the two kinds, as the caps have them, and the bytes of each.
 const ANSWERS: u16 = 300;
@@ -23,20 +23,20 @@ const OVERWRITES: u64 = 100_000;
 /// Openings whose median counts.
 const OPENINGS: usize = 9;
 
-type Held = Arc<Mutex<BTreeMap<[u8; 16], Stored>>>;
+type Held = Arc<Mutex<BTreeMap<[u8; 16], Row>>>;
 
 struct Ram(Held);
 
 impl Owner for Ram {
-    fn records(&self) -> Vec<Stored> {
+    fn records(&self) -> Vec<Row> {
         self.0.lock().map(|held| held.values().cloned().collect()).unwrap_or_default()
     }
 
-    fn late(&self, _records: Vec<Stored>) {}
+    fn late(&self, _records: Vec<Row>) {}
 }
 
 /// JSON of words, which compresses as answers do.
-fn record(shelf: Shelf, number: u16, len: usize, rng: &mut fastrand::Rng) -> Stored {
+fn record(shelf: Shelf, number: u16, len: usize, rng: &mut fastrand::Rng) -> Row {
     let mut body = String::from("{\"answer\":\"");
     while body.len() < len {
         body.extend((0..rng.usize(2..9)).map(|_| char::from(*rng.choice(b"etaoinshrdlucmfw").unwrap_or(&b'e'))));
@@ -46,7 +46,7 @@ fn record(shelf: Shelf, number: u16, len: usize, rng: &mut fastrand::Rng) -> Sto
     let mut id = [0; 16];
     let spread = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
     id.iter_mut().zip(spread).for_each(|(place, byte)| *place = byte);
-    Stored { shelf, id, version: 1, body: body.into_bytes() }
+    Row { shelf, id, version: 1, body: body.into_bytes() }
 }
 
 struct Figures(bool);
@@ -66,7 +66,7 @@ fn open(dir: &Path, held: &Held) -> (Store, Opened, Duration) {
     (store, opened, begin.elapsed())
 }
 
-fn keep(store: &Store, held: &Held, record: Stored) {
+fn keep(store: &Store, held: &Held, record: Row) {
     if let Ok(mut held) = held.lock() {
         held.insert(record.id, record.clone());
     }

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use agentd::memory::store::{Owner, Store, StoreError, Stored};
+use agentd::memory::store::{Owner, Row, Store, StoreError};
 use tests::stored;
 
 /// Ids that are written again and again.
@@ -20,14 +20,14 @@ const IDS: u8 = 40;
 const TIDY_EVERY: u64 = 60;
 
 #[derive(Clone, Default)]
-struct Ram(Arc<Mutex<BTreeMap<u8, Stored>>>);
+struct Ram(Arc<Mutex<BTreeMap<u8, Row>>>);
 
 impl Owner for Ram {
-    fn records(&self) -> Vec<Stored> {
+    fn records(&self) -> Vec<Row> {
         self.0.lock().map(|held| held.values().cloned().collect()).unwrap_or_default()
     }
 
-    fn late(&self, _records: Vec<Stored>) {}
+    fn late(&self, _records: Vec<Row>) {}
 }
 
 fn main() -> ExitCode {

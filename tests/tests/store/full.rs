@@ -40,14 +40,14 @@ fn fill(ballast: &Path) {
 
 /// The RAM of a daemon that holds one large record after the other.
 #[derive(Clone, Default)]
-struct Ram(std::sync::Arc<std::sync::Mutex<Vec<Stored>>>);
+struct Ram(std::sync::Arc<std::sync::Mutex<Vec<Row>>>);
 
 impl Owner for Ram {
-    fn records(&self) -> Vec<Stored> {
+    fn records(&self) -> Vec<Row> {
         self.0.lock().unwrap().clone()
     }
 
-    fn late(&self, _records: Vec<Stored>) {}
+    fn late(&self, _records: Vec<Row>) {}
 }
 
 #[test]

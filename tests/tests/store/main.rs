@@ -14,16 +14,16 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use agentd::memory::store::{Opened, Owner, Store, Stored};
+use agentd::memory::store::{Opened, Owner, Row, Store};
 
 struct Nobody;
 
 impl Owner for Nobody {
-    fn records(&self) -> Vec<Stored> {
+    fn records(&self) -> Vec<Row> {
         Vec::new()
     }
 
-    fn late(&self, _records: Vec<Stored>) {}
+    fn late(&self, _records: Vec<Row>) {}
 }
 
 /// What a start finds.

@@ -97,7 +97,8 @@ pub(super) fn find(table: &Table, pairs: &Pairs, asked: &Asked, similarity: Simi
         }
     }
     found.near.sort_by_key(|entry| std::cmp::Reverse(entry.record().made));
-    let best = question::best(&asked.question, open.iter().map(|entry| (*entry, &entry.question)), question::CANDIDATES);
+    let best =
+        question::best(&asked.question, open.iter().map(|entry| (*entry, &entry.question)), question::CANDIDATES);
     found.candidates.extend(best.into_iter().map(|(entry, _)| candidate(asked, entry, false)));
     found
 }

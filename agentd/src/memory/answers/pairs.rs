@@ -79,7 +79,10 @@ impl Pairs {
     /// Verdicts go with age like answers. Rejections stay: a user's word does not age.
     pub(super) fn clean_up(&mut self, keep: Duration, now: SystemTime) -> Vec<Change> {
         let too_old = |at: &SystemTime| now.duration_since(*at).is_ok_and(|age| age > keep);
-        self.judged.extract_if(|_, (_, at)| too_old(at)).map(|(pair, judged)| Change::Remove(verdict(pair, judged))).collect()
+        self.judged
+            .extract_if(|_, (_, at)| too_old(at))
+            .map(|(pair, judged)| Change::Remove(verdict(pair, judged)))
+            .collect()
     }
 
     pub(super) fn forget(&mut self, is_meant: &dyn Fn(&Kept) -> bool) -> Vec<Kept> {

@@ -37,7 +37,11 @@ impl Stats {
         counter.fetch_add(1, Ordering::Relaxed);
         if let Some(saved) = saved_usd {
             // Rounded to a millionth of a dollar: a float has no atomic addition.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a price is small and positive")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a price is small and positive"
+            )]
             self.saved.fetch_add((saved.max(0.0) * 1e6).round() as u64, Ordering::Relaxed);
         }
     }

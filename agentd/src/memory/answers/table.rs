@@ -3,11 +3,7 @@
 //! Bounded by the cap it is given; one answer for a question in a scope. Which one goes when there are too many is the
 //! rule of [`retention`](crate::memory::retention).
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use uuid::Uuid;
 

@@ -134,7 +134,12 @@ fn of_too_many_the_least_worth_goes_and_a_stale_one_first() {
     };
     answers.keep(record(&scope(1, "/p"), "what does module four own?"), 3, now());
     assert!(!left(&answers).iter().any(|question| question.contains("two")), "{:?}", left(&answers));
-    answers.list(1, None).iter().find(|e| e.record().question.as_str().contains("one")).unwrap().verified(Err("x".into()));
+    answers
+        .list(1, None)
+        .iter()
+        .find(|e| e.record().question.as_str().contains("one"))
+        .unwrap()
+        .verified(Err("x".into()));
     answers.clean_up(2, 90 * DAY, now());
     assert!(!left(&answers).iter().any(|question| question.contains("one")), "{:?}", left(&answers));
 }

@@ -52,7 +52,9 @@ pub(super) fn roles(reading: &Reading) -> Vec<Role> {
 }
 
 fn is_name(item: &Item) -> bool {
-    item.verb.is_none() && !item.term.starts_with('@') && !["not", "only", "also", "still", "already", "never", "all", "or"].contains(&item.term.as_str())
+    item.verb.is_none()
+        && !item.term.starts_with('@')
+        && !["not", "only", "also", "still", "already", "never", "all", "or"].contains(&item.term.as_str())
 }
 
 /// The nearest name before the verb, unless the asker or a question word stands between.
@@ -62,7 +64,9 @@ fn subject(reading: &Reading, at: usize) -> Option<&Item> {
     let found = before.clone().find(|item| is_name(item) && !(item.of && item.chunk != verb.chunk))?;
     let between = reading.words.get(found.at + 1..verb.at).unwrap_or_default();
     let broken = between.iter().any(|word| {
-        word.is_break() || word.is_any(&["i", "we", "you", "who", "what", "which", "they"]) || word.text.starts_with('@')
+        word.is_break()
+            || word.is_any(&["i", "we", "you", "who", "what", "which", "they"])
+            || word.text.starts_with('@')
     });
     // "what functions does it call": the asked-for noun before do-support is the object.
     let fronted = between.iter().any(|word| word.is_any(&["do", "does", "did"]));
@@ -76,7 +80,9 @@ fn object(reading: &Reading, at: usize) -> Option<&Item> {
     let phrase: Vec<&Item> = after.iter().take_while(|item| item.verb.is_none()).collect();
     let first = phrase.first()?;
     let between = reading.words.get(verb.at + 1..first.at).unwrap_or_default();
-    if between.iter().any(|word| word.is_break() || word.is_any(&["in", "when", "if", "while", "by", "at", "via", "through", "where"])) {
+    if between.iter().any(|word| {
+        word.is_break() || word.is_any(&["in", "when", "if", "while", "by", "at", "via", "through", "where"])
+    }) {
         return None;
     }
     phrase.iter().rev().find(|item| is_name(item) && item.chunk == first.chunk).copied()
@@ -141,10 +147,13 @@ pub(super) fn groups(items: &[Item]) -> Vec<u32> {
         open = true;
         last_chunk = Some(item.chunk);
     }
-    let mut hashed: Vec<u32> = all.into_iter().map(|(head, mut rest)| {
-        rest.sort_unstable();
-        term(&format!("{head}|{}", rest.join(" ")))
-    }).collect();
+    let mut hashed: Vec<u32> = all
+        .into_iter()
+        .map(|(head, mut rest)| {
+            rest.sort_unstable();
+            term(&format!("{head}|{}", rest.join(" ")))
+        })
+        .collect();
     hashed.sort_unstable();
     hashed
 }

@@ -120,7 +120,10 @@ pub struct Rules {
 
 /// Lines that say something, without the version.
 fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
-    table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("version "))
+    table
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("version "))
 }
 
 /// The version that a table's header names.
@@ -259,7 +262,9 @@ impl Rules {
         known.extend(self.stop.iter());
         known.extend([SYNONYMS, ANTONYMS, GROUPS, FORM, VERBS, CHANGE, LIGHT].into_iter().flat_map(all_words));
         known.extend(lines(IRREGULAR).filter_map(|line| line.split(':').next()));
-        known.extend(self.starts.values().chain(self.ends.values()).flatten().flat_map(|filler| filler.words.iter().copied()));
+        known.extend(
+            self.starts.values().chain(self.ends.values()).flatten().flat_map(|filler| filler.words.iter().copied()),
+        );
         known.extend(lines(PHRASES).flat_map(|line| line.split([' ', '|', '^', '$', '~', '=', '>'])));
         for word in known {
             let word = word.trim_start_matches(['~', '!', '=']);
@@ -279,7 +284,8 @@ impl Rules {
     /// Base form, then stem.
     pub(super) fn stem(&self, word: &str) -> (String, Form) {
         if let Some((base, past)) = self.irregular.get(word) {
-            let form = Form { past: *past, plural: word.ends_with('s') && !word.ends_with("ss"), ing: word.ends_with("ing") };
+            let form =
+                Form { past: *past, plural: word.ends_with('s') && !word.ends_with("ss"), ing: word.ends_with("ing") };
             return (words::stem(base).0, form);
         }
         if self.stop.contains(word) {

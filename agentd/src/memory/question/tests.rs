@@ -12,7 +12,10 @@ fn show_a_reading() {
         let reading = Reading::of(&normalise::tidy(one));
         println!("{one}\n  {:?} change {} self {}", reading.head, reading.asks_for_change, reading.self_contained);
         for item in &reading.items {
-            println!("  {:12} {:12} {:?} link {:?} chunk {} of {} verb {:?} passive {} light {}", item.term, item.text, item.kind, item.link, item.chunk, item.of, item.verb, item.passive, item.light);
+            println!(
+                "  {:12} {:12} {:?} link {:?} chunk {} of {} verb {:?} passive {} light {}",
+                item.term, item.text, item.kind, item.link, item.chunk, item.of, item.verb, item.passive, item.light
+            );
         }
     }
     let mut parts = text.split('|');

@@ -28,7 +28,7 @@ use std::{
 };
 
 use super::{
-    Owner, StoreError, Row,
+    Owner, Row, StoreError,
     backend::{Backend, Batch, Fault, FaultKind, Medium, Sentinel},
     health::{Board, HealthState},
     load::Group,

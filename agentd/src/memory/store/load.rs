@@ -4,7 +4,7 @@
 //! stays in [`Loaded`], so that a store that breaks in the middle still gives up its first half.
 
 use super::{
-    Shelf, Row,
+    Row, Shelf,
     backend::{Backend, Fault},
     record::{self, Name, Read},
 };

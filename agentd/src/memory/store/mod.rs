@@ -34,7 +34,7 @@ use std::{
 
 pub use health::{Health, HealthState};
 
-use super::row::{Row, Shelf};
+pub use super::row::{Row, Shelf};
 use backend::{Fault, Medium};
 use health::Board;
 use record::Name;

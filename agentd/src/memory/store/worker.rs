@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{Opened, Owner, StoreError, Row, backend::Medium, health::Board, keeper::Keeper, record::Name};
+use super::{Opened, Owner, Row, StoreError, backend::Medium, health::Board, keeper::Keeper, record::Name};
 
 /// Messages that may wait. The thread does thousands a second; more than this means that the disk hangs.
 const QUEUE_MAX: usize = 1024;

@@ -7,7 +7,9 @@ use super::{
         order::{Role, Side},
         term,
     },
-    Guard, Refusal, content::Unmatched, coverage, family, hard, soft,
+    Guard, Refusal,
+    content::Unmatched,
+    coverage, family, hard, soft,
 };
 
 pub(super) fn aspect(a: &Question, b: &Question, _: &Unmatched) -> Option<Refusal> {
@@ -59,7 +61,8 @@ pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option
     }
     let not = term("not");
     let denies = a.heavy.contains(&not);
-    let but_not = |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
+    let but_not =
+        |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
     let same = but_not(a) == but_not(b) || a.groups == b.groups || (!denies && moves_freely(a, b));
     if same { None } else { soft(Guard::Order) }
 }
@@ -71,16 +74,26 @@ fn roles_cross(a: &Question, b: &Question) -> bool {
         question.roles.iter().any(|role| role.verb == one.verb && role.term == one.term && role.side == side)
     };
     let crossed = |from: &Question, to: &Question| {
-        from.roles.iter().any(|role| role.counts && has(to, role, other(role)) && !has(to, role, role.side) && !has(from, role, other(role)))
+        from.roles.iter().any(|role| {
+            role.counts && has(to, role, other(role)) && !has(to, role, role.side) && !has(from, role, other(role))
+        })
     };
-    crossed(a, b) && crossed(b, a) || crossed(a, b) && a.roles.len() == b.roles.len() || crossed(b, a) && a.roles.len() == b.roles.len()
+    crossed(a, b) && crossed(b, a)
+        || crossed(a, b) && a.roles.len() == b.roles.len()
+        || crossed(b, a) && a.roles.len() == b.roles.len()
 }
 
 /// The same directed word before different terms, each of which the other question has too.
 fn links_cross(a: &Question, b: &Question) -> bool {
     a.links.iter().any(|(link, one)| {
         !b.links.contains(&(*link, *one))
-            && b.links.iter().any(|(other, two)| link == other && one != two && a.heavy.contains(two) && b.heavy.contains(one) && !a.links.contains(&(*link, *two)))
+            && b.links.iter().any(|(other, two)| {
+                link == other
+                    && one != two
+                    && a.heavy.contains(two)
+                    && b.heavy.contains(one)
+                    && !a.links.contains(&(*link, *two))
+            })
     })
 }
 
@@ -89,15 +102,24 @@ fn links_agree(a: &Question, b: &Question) -> bool {
     let from = term("from");
     let takes_away = ["delet", "strip", "fetch", "read"].map(term);
     let may_lack = |(link, _): &(u32, u32)| *link == from && takes_away.iter().any(|verb| a.heavy.contains(verb));
-    let all_known = |one: &Question, two: &Question| one.links.iter().all(|link| two.links.contains(link) || may_lack(link));
+    let all_known =
+        |one: &Question, two: &Question| one.links.iter().all(|link| two.links.contains(link) || may_lack(link));
     all_known(a, b) && all_known(b, a)
 }
 
 /// No verb with two names round it: then words may stand in any order.
 fn moves_freely(a: &Question, b: &Question) -> bool {
     let pairs = |question: &Question| {
-        question.roles.iter().any(|role| question.roles.iter().any(|other| role.verb == other.verb && role.side != other.side))
+        question
+            .roles
+            .iter()
+            .any(|role| question.roles.iter().any(|other| role.verb == other.verb && role.side != other.side))
     };
-    let settled = |one: &Question, two: &Question| one.roles.iter().filter(|role| role.counts).all(|role| two.roles.contains(role) || !two.roles.iter().any(|other| other.verb == role.verb));
+    let settled = |one: &Question, two: &Question| {
+        one.roles
+            .iter()
+            .filter(|role| role.counts)
+            .all(|role| two.roles.contains(role) || !two.roles.iter().any(|other| other.verb == role.verb))
+    };
     (!pairs(a) && !pairs(b)) || (settled(a, b) && settled(b, a))
 }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     super::{
-        StoreError, Row,
+        Row, StoreError,
         backend::{Backend, Batch, Fault, FaultKind, Sentinel},
         load::{self, GENERATION_KEY, Group, Loaded},
         record::{self, Name},
