@@ -8,8 +8,13 @@ mod backup;
 #[path = "../ask/desk.rs"]
 mod desk;
 mod forget;
+mod notes;
 mod preferences;
+mod stale;
 mod terminal;
+mod tiers;
+mod together;
+mod verdicts;
 #[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
 #[path = "../ask/tmux.rs"]
 mod tmux;
