@@ -3,10 +3,10 @@
 
 use std::{fs, path::Path};
 
-use agentd::memory::store::{Owner, Row, Shelf, Store};
+use agentd::memory::store::{Row, Shelf};
 use serde_json::json;
 use tests::{
-    Home,
+    Home, left_in,
     provider::{Fault, Options, Scenario, Step},
 };
 
@@ -17,31 +17,13 @@ const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Most bytes that a frame is unpacked to.
 const FRAME_MAX: usize = 4 << 20;
 
-struct Nobody;
-
-impl Owner for Nobody {
-    fn records(&self) -> Vec<Row> {
-        Vec::new()
-    }
-
-    fn late(&self, _records: Vec<Row>) {}
-}
-
-/// The store's records, of a daemon that has ended.
-pub(crate) fn rows(home: &Home) -> Vec<Row> {
-    let (store, opening) = Store::open(&home.state_dir().join("memory"), Nobody);
-    let opened = opening.wait_blocking();
-    assert!(store.close());
-    opened.records
-}
-
 /// Shelves with a record that holds the text.
-pub(crate) fn shelves_with(rows: &[Row], text: &str) -> Vec<Shelf> {
+fn shelves_with(rows: &[Row], text: &str) -> Vec<Shelf> {
     rows.iter().filter(|row| holds(&row.body, text)).map(|row| row.shelf).collect()
 }
 
 /// Files below a directory that hold the text as it is or in a compressed frame, also one that nothing refers to.
-pub(crate) fn found_in(dir: &Path, text: &str) -> Vec<String> {
+fn found_in(dir: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (path, bytes) in files(dir) {
         if holds(&bytes, text) {
@@ -76,7 +58,7 @@ fn stopped(desk: Desk, then: impl FnOnce(&Home, &[Row])) {
     let Desk { home, .. } = &desk;
     desk.ctl(["daemon", "stop"]).run().expect_ok();
     home.assert_no_leftovers();
-    then(home, &rows(home));
+    then(home, &left_in(&home.state_dir()));
 }
 
 fn traced() -> Desk {
@@ -94,7 +76,7 @@ fn nowhere(home: &Home, rows: &[Row], cases: &[&str]) {
 }
 
 #[test]
-fn the_search_finds_what_is_kept_in_ram_on_disk_and_compressed() {
+fn the_search_finds_what_is_kept_in_records_and_in_compressed_bytes() {
     let desk = traced();
     let text = format!("It is kept: {}. {}", marker("kept"), "This sentence makes it compress well. ".repeat(30));
     desk.provider.play(Scenario::new().step(Step::call("list_directory", json!({ "path": "." }))).text(&text));
