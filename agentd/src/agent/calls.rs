@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Instant};
 use futures_util::{StreamExt, stream};
 use proto::{Approval, Decision, ErrorKind, Event, Failure, ToolCallReport, ToolFinished, ToolStarted, Verdict};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Agent, Ask,
@@ -34,6 +35,8 @@ pub(super) struct Calls<'a> {
     pub(super) key: &'a SessionKey,
     pub(super) limits: SessionLimits,
     pub(super) context: ToolContext,
+    /// Cancelled when the user is asked something: who waits for the same answer need not wait for a person.
+    pub(super) asks_user: &'a CancellationToken,
 }
 
 /// What a step came to.
@@ -250,6 +253,7 @@ impl Calls<'_> {
             let text = format!("Refused: {reason}, and nobody is there to approve it.");
             return Err(Outcome::not_run(text, Verdict::Denied, (alone == Alone::EndTurn).then_some(failure)));
         }
+        self.asks_user.cancel();
         let mut pending = self.agent.approvals.open(self.ask.uid);
         let approval = Approval {
             approval: pending.number,

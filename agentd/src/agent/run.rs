@@ -7,6 +7,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use proto::{Answer, ErrorKind, Event, Failure, Retry, Source, Started, ToolCallReport};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Agent, Ask, calls::Calls, guard::LoopGuard, history, keeping::Outcome, lasting, place::Place, speech::Speech,
@@ -54,6 +55,8 @@ pub(super) struct Run<'a> {
     resting: Resting,
     /// A tool has seen something of the project.
     looked: bool,
+    /// See [`Calls::asks_user`].
+    asks_user: &'a CancellationToken,
 }
 
 impl<'a> Run<'a> {
@@ -64,6 +67,7 @@ impl<'a> Run<'a> {
         key: &'a SessionKey,
         conversation: &'a Arc<Conversation>,
         provider: &'a Provider,
+        asks_user: &'a CancellationToken,
     ) -> Self {
         let model = match ask.request.model.as_str() {
             "" => provider.default_model().to_owned(),
@@ -89,6 +93,7 @@ impl<'a> Run<'a> {
             reports: Vec::new(),
             resting: Resting::default(),
             looked: false,
+            asks_user,
         }
     }
 
@@ -293,6 +298,7 @@ impl<'a> Run<'a> {
             ask: self.ask,
             key: self.key,
             limits: self.place.session_limits(),
+            asks_user: self.asks_user,
             context: ToolContext {
                 preferences: lasting::door(self.agent, self.ask, self.place),
                 ..self.place.tool_context(self.ask.cancel.child_token(), seen, self.view.clone())

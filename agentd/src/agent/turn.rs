@@ -1,8 +1,9 @@
 //! One ask from request to answer: checks, place, memory; then the model or the offline search.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{path::Path, pin::pin, sync::Arc, time::Instant};
 
 use proto::{Answer, ErrorKind, Failure, Similar};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Agent, Ask, keeping, lasting,
@@ -46,7 +47,15 @@ pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answe
     let _task = (!ask.request.ephemeral).then(|| agent.sessions.begin_task(&key, &ask.turn, &question));
     let conversation = choose_conversation(agent, ask, &key)?;
     let _turn = hold(ask, &conversation).await?;
-    let turn = Turn { agent, ask, choice: &choice, key: &key, conversation: &conversation, question };
+    let turn = Turn {
+        agent,
+        ask,
+        choice: &choice,
+        key: &key,
+        conversation: &conversation,
+        question,
+        asks_user: CancellationToken::new(),
+    };
     let outcome = turn.answer(look).await;
     if outcome.as_ref().is_ok_and(|answer| answer.cached.is_none()) {
         lasting::note(agent, ask, &key, &conversation, &turn.question, &outcome).await;
@@ -74,6 +83,8 @@ struct Turn<'a> {
     key: &'a SessionKey,
     conversation: &'a Arc<Conversation>,
     question: Redacted,
+    /// Cancelled when the turn waits for its user.
+    asks_user: CancellationToken,
 }
 
 impl Turn<'_> {
@@ -102,7 +113,17 @@ impl Turn<'_> {
                 }
             }
         };
-        let answered = self.miss(&look, miss).await;
+        let answered = {
+            let mut answering = pin!(self.miss(&look, miss));
+            tokio::select! {
+                answered = &mut answering => answered,
+                () = self.asks_user.cancelled() => {
+                    // A script that asks the same is refused where a person is asked, and must not wait for one.
+                    drop(flight.take());
+                    answering.await
+                }
+            }
+        };
         if answered.is_ok() {
             flight.into_iter().for_each(Flight::land);
         }
@@ -203,7 +224,7 @@ impl Turn<'_> {
             Choice::Online(provider) => provider,
         };
         let untouched = keeping::project_digest(agent, look);
-        let run = Run::new(agent, ask, place, self.key, self.conversation, provider);
+        let run = Run::new(agent, ask, place, self.key, self.conversation, provider, &self.asks_user);
         let (answer, ran) = run.answer(self.question.clone()).await?;
         keeping::keep(agent, ask, look, &answer, ran, untouched).await;
         Ok(answer)
