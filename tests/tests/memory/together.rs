@@ -11,6 +11,7 @@ use tests::{
 use crate::{
     desk::{DEADLINE, Desk, desk},
     notes::{ANSWER, QUESTION, calls_of},
+    work::Asker,
 };
 
 /// Answers after a while, so that others can come meanwhile.
@@ -105,5 +106,34 @@ fn who_wants_a_fresh_answer_waits_for_nobody_and_who_leaves_while_waiting_distur
     fresh.finish_within(Duration::from_secs(10)).expect_ok();
     assert_eq!(calls_of(&desk), 2);
     drop((first, leaving));
+    desk.close();
+}
+
+#[test]
+fn nobody_waits_for_a_shell_whose_user_is_being_asked() {
+    let write = Step::call("write_file", json!({ "path": "new.txt", "content": "x\n" })).when_role("user").times(0);
+    let desk = desk(Scenario::new().step(write).step(Step::text(ANSWER).times(0)));
+    let mut asker = Asker::ask(&desk, QUESTION);
+    let approval = asker.rpc.wait_event(asker.id, "approval");
+    let run = desk.ask([QUESTION]).run().expect_code(4);
+    assert!(run.elapsed < Duration::from_secs(5), "{:?}", run.elapsed);
+    let word = json!({ "approval": approval["approval"], "decision": "once" });
+    asker.rpc.call("approve", &word).unwrap();
+    assert_eq!(asker.answer()["answer"], ANSWER);
+    drop(asker);
+    desk.close();
+}
+
+#[test]
+fn who_waits_already_goes_on_when_the_other_shells_user_is_asked() {
+    let write = Step::call("write_file", json!({ "path": "new.txt", "content": "x\n" }));
+    let slow = write.delay(1_500).when_role("user");
+    let desk = desk(Scenario::new().step(slow).step(Step::text(ANSWER).times(0)));
+    let asker = Asker::ask(&desk, QUESTION);
+    desk.provider.wait_for(1, DEADLINE);
+    let others = waiters(&desk, 2);
+    let answers = answers(others);
+    assert!(answers.iter().all(|answer| answer["answer"] == ANSWER), "{answers:?}");
+    drop(asker);
     desk.close();
 }
