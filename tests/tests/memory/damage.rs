@@ -38,7 +38,7 @@ fn overwrite(path: &Path) {
 
 /// The damage is told, and the backup brings everything back.
 #[track_caller]
-fn comes_back(desk: Desk) {
+fn comes_back(desk: &Desk) {
     let status = desk.ctl(["memory", "status"]).run().expect_ok().stdout;
     let doctor = desk.ctl(["doctor"]).run().stdout;
     assert!(
@@ -47,12 +47,12 @@ fn comes_back(desk: Desk) {
     );
     assert!(status.contains("memory.corrupt-"), "{status}");
     assert!(doctor.contains("memory"), "{doctor}");
-    assert!(listed(&desk).is_empty());
+    assert!(listed(desk).is_empty());
     desk.ctl(["memory", "restore"]).run().expect_ok();
     assert_eq!(desk.ctl(["memory", "prefs", "get", "language"]).run().expect_ok().stdout, "Esperanto\n");
-    assert_eq!(listed(&desk).len(), 1);
+    assert_eq!(listed(desk).len(), 1);
     desk.ctl(["daemon", "stop"]).run().expect_ok();
-    assert_eq!(listed(&desk).len(), 1, "also after the next start");
+    assert_eq!(listed(desk).len(), 1, "also after the next start");
     desk.ctl(["daemon", "stop"]).run().expect_ok();
     desk.home.assert_no_leftovers();
 }
@@ -61,7 +61,7 @@ fn comes_back(desk: Desk) {
 fn a_store_of_nonsense_is_set_aside_and_restored_from_the_backup() {
     let desk = with_backup();
     store_files(&desk).iter().for_each(|path| overwrite(path));
-    comes_back(desk);
+    comes_back(&desk);
 }
 
 #[test]

@@ -54,8 +54,8 @@ fn marker(case: &str) -> String {
 }
 
 /// Stops the daemon, which writes what it has, and gives the records.
-fn stopped(desk: Desk, then: impl FnOnce(&Home, &[Row])) {
-    let Desk { home, .. } = &desk;
+fn stopped(desk: &Desk, then: impl FnOnce(&Home, &[Row])) {
+    let home = &desk.home;
     desk.ctl(["daemon", "stop"]).run().expect_ok();
     home.assert_no_leftovers();
     then(home, &left_in(&home.state_dir()));
@@ -81,7 +81,7 @@ fn the_search_finds_what_is_kept_in_records_and_in_compressed_bytes() {
     let text = format!("It is kept: {}. {}", marker("kept"), "This sentence makes it compress well. ".repeat(30));
     desk.provider.play(Scenario::new().step(Step::call("list_directory", json!({ "path": "." }))).text(&text));
     desk.answer(["which marker is kept here?"]);
-    stopped(desk, |home, rows| {
+    stopped(&desk, |home, rows| {
         let mut shelves = shelves_with(rows, &marker("kept"));
         shelves.sort_by_key(|shelf| shelf.name());
         assert_eq!(shelves, [Shelf::Answer, Shelf::Conversation]);
@@ -95,7 +95,7 @@ fn errors_short_answers_and_turns_that_did_not_end_well() {
     let desk = traced();
     let said = |case: &str, text: &str| Step::text(format!("{text} {}", marker(case)));
     let stalled = |case: &str| Step::text(format!("A long beginning of {} and more of it", marker(case))).chunks(6, 0);
-    let mut asked = |step: Step, case: &str, arguments: &[&str]| {
+    let asked = |step: Step, case: &str, arguments: &[&str]| {
         desk.provider.play(Scenario::new().step(step.times(0)));
         desk.ask(arguments).arg(format!("what is the {} of this case?", marker(&format!("question{case}")))).run();
     };
@@ -116,7 +116,7 @@ fn errors_short_answers_and_turns_that_did_not_end_well() {
     rpc.call("cancel", &json!({ "id": id })).unwrap();
     assert!(rpc.wait_result(id).is_err());
     drop(rpc);
-    stopped(desk, |home, rows| {
+    stopped(&desk, |home, rows| {
         let cases = [
             "error",
             "refusal",
@@ -158,7 +158,7 @@ fn files_attachments_instructions_reasoning_and_tool_results() {
     for case in cases {
         assert!(seen.contains(&marker(case)), "the model has seen {case}: {seen}");
     }
-    stopped(desk, |home, rows| {
+    stopped(&desk, |home, rows| {
         assert!(shelves_with(rows, ANSWER).contains(&Shelf::Answer), "the answer itself is kept");
         nowhere(home, rows, &cases);
         nowhere(home, rows, &["reasoning"]);
@@ -175,7 +175,7 @@ fn what_an_ephemeral_question_and_a_session_hold() {
     desk.answer(["--ephemeral", "what does the served marker mean?"]);
     desk.answer(["-c", "why?"]);
     desk.answer(["-c", &format!("go on with {}", marker("useless"))]);
-    stopped(desk, |home, rows| {
+    stopped(&desk, |home, rows| {
         nowhere(home, rows, &["ephemeral", "asked", "useless"]);
         assert_eq!(shelves_with(rows, &marker("served")).len(), 2);
     });
@@ -191,7 +191,7 @@ fn answers_after_effects_are_kept_as_conversations_only() {
     asker.decide("once");
     asker.answer();
     drop(asker);
-    stopped(desk, |home, rows| {
+    stopped(&desk, |home, rows| {
         assert_eq!(shelves_with(rows, &marker("effects")), [Shelf::Conversation]);
         nowhere(home, rows, &["written"]);
     });
@@ -204,7 +204,7 @@ fn what_was_replaced_is_in_no_record() {
     desk.provider.play(Scenario::new().text(answer("older")).text(answer("newer")));
     desk.answer(["what does the marker mean?"]);
     desk.answer(["--fresh", "what does the marker mean?"]);
-    stopped(desk, |_, rows| {
+    stopped(&desk, |_, rows| {
         assert_eq!(shelves_with(rows, &marker("older")), []);
         assert_eq!(shelves_with(rows, &marker("newer")).len(), 2);
     });
@@ -223,6 +223,6 @@ fn after_forgetting_nothing_is_left_in_compressed_bytes_either() {
         let forget = if extent == "--conversation" { forget.arg(&id) } else { forget };
         forget.run().expect_ok();
         assert_eq!(found_in(&desk.home.state_dir(), &marker("kept")), Vec::<String>::new(), "{extent}, at once");
-        stopped(desk, |home, rows| nowhere(home, rows, &["kept", "asked"]));
+        stopped(&desk, |home, rows| nowhere(home, rows, &["kept", "asked"]));
     }
 }
