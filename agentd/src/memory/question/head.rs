@@ -441,9 +441,12 @@ pub(super) fn is_verb_using(words: &[Word], at: usize) -> bool {
         && before.is_some_and(|word| word.is_any(&PRONOUNS) || word.is_any(&BE) || word.is_any(&["still", "not", "already", "also", "now"]))
 }
 
-/// "are there any": the any that may as well be missing.
-pub(super) fn is_idle_any(words: &[Word], at: usize) -> bool {
+/// "are there any", "why do we get": a word that may as well be missing.
+pub(super) fn is_idle(words: &[Word], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| words.get(at));
+    if words.get(at).is_some_and(|word| word.is_any(&["get", "gets", "got", "getting"])) {
+        return words.get(at + 1).is_none_or(|next| next.form.past) || before.is_some_and(|word| word.is_any(&PRONOUNS));
+    }
     words.get(at).is_some_and(|word| word.is("any"))
         && before.is_none_or(|word| word.is_any(&["there", "have", "has", "had", "contain", "contains", "include", "got", "got"]))
 }

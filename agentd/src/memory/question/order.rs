@@ -166,6 +166,9 @@ fn mark_heads(all: &mut [Place]) {
     }
 }
 
+/// Stands for what "what does it ..." asks for.
+const OBJECT: u32 = 0;
+
 /// The noun that is asked for: "which endpoints", "how many replicas".
 pub(super) fn focus(reading: &Reading) -> Option<u32> {
     let asked = *reading.head.used.first()?;
@@ -173,7 +176,11 @@ pub(super) fn focus(reading: &Reading) -> Option<u32> {
     let first = reading.items.iter().position(|item| item.at > asked)?;
     let rest = reading.items.get(first..).unwrap_or_default();
     let start = rest.first()?;
-    let helped = reading.words.get(asked + 1..start.at).unwrap_or_default().iter().any(super::head::is_auxiliary);
+    let between = reading.words.get(asked + 1..start.at).unwrap_or_default();
+    if between.first().is_some_and(|word| word.is_any(&["do", "does", "did"])) {
+        return Some(OBJECT);
+    }
+    let helped = between.iter().any(super::head::is_auxiliary);
     if helped || word.is("@what") && start.verb.is_some() {
         return None;
     }

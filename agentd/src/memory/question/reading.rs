@@ -362,7 +362,7 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if let Some(marker) = word.text.strip_prefix('@') {
         return (marker != "what" && marker != "list").then(|| word.text.clone());
     }
-    if (rules.is_stop(&word.text) && !head::is_verb_using(words, at)) || word.is_any(&["from", "to"]) || head::is_idle_any(words, at) {
+    if (rules.is_stop(&word.text) && !word.quoted && !head::is_verb_using(words, at)) || word.is_any(&["from", "to"]) || head::is_idle(words, at) {
         return None;
     }
     let class = rules.class(&word.stem).to_owned();

@@ -54,13 +54,19 @@ pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option
     if links_cross(a, b) {
         return sure(true);
     }
-    if !unmatched.is_empty() || a.sequence == b.sequence && a.links == b.links {
+    if !unmatched.is_empty() {
+        return None;
+    }
+    if focus_differs(a, b) {
+        return soft(Guard::Order);
+    }
+    if a.sequence == b.sequence && a.links == b.links {
         return None;
     }
     if a.links != b.links && !links_agree(a, b) {
         return soft(Guard::Order);
     }
-    if a.sequence != b.sequence && (focus_differs(a, b) || bound_otherwise(a, b) || bound_otherwise(b, a) || heads_cross(a, b) || heads_cross(b, a)) {
+    if a.sequence != b.sequence && (bound_otherwise(a, b) || bound_otherwise(b, a) || heads_cross(a, b) || heads_cross(b, a)) {
         return soft(Guard::Order);
     }
     let not = term("not");
