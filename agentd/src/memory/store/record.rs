@@ -9,8 +9,8 @@
 use sha2::{Digest, Sha256};
 
 /// Longest cell. sled splits a page at 16 values whatever their size, and moves a page of more than a quarter segment
-/// (128 KiB) into a file that it never removes: 16 cells of 4 KiB stay well below that.
-pub(super) const PIECE_MAX: usize = 4096;
+/// (32 KiB, see `disk`) into a file that it never removes: 16 cells of 1 KiB stay well below that.
+pub(super) const PIECE_MAX: usize = 1024;
 /// Longest body before compression. A record is an answer or a conversation; what is longer is a mistake, and its
 /// decompression would be a way to fill the memory.
 pub(super) const BODY_MAX: usize = 4 * 1024 * 1024;
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_any_length_is_read_back_from_pieces_of_at_most_4_kib() {
+    fn a_record_of_any_length_is_read_back_from_small_pieces() {
         for len in [0, 1, 4000, 4051, 4096, 50_000, BODY_MAX] {
             let body = noise(len);
             let pieces = encode(NAME, 3, &body).unwrap();

@@ -22,7 +22,7 @@ use super::{
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// A store is rewritten when it takes this many times what lives in it …
 const WASTE_MAX: u64 = 8;
-/// … unless it is small anyway: sled grows by segments of half a megabyte …
+/// … unless it is small anyway: its segments and free space weigh more there …
 const SMALL_BYTES: u64 = 4 * 1024 * 1024;
 /// … or when it takes this much, whatever lives in it: all caps together are a tenth of that.
 const DISK_MAX: u64 = 128 * 1024 * 1024;
@@ -107,7 +107,9 @@ impl Keeper {
     }
 
     /// A new store with these records and nothing else, in the place of the old one.
-    fn build(&mut self, groups: Vec<(Group, bool)>) -> Result<(), Fault> {
+    fn build(&mut self, mut groups: Vec<(Group, bool)>) -> Result<(), Fault> {
+        // In the order of keys sled writes each page again and again while it fills: 3.3 times the bytes instead of 2.2.
+        fastrand::shuffle(&mut groups);
         let generation = fastrand::u64(1..);
         let mut fresh = guarded(|| self.medium.fresh())?;
         let written = guarded(|| fill(&mut *fresh, generation, &groups));
