@@ -22,9 +22,11 @@ fn record(number: u8, len: usize) -> Stored {
     Stored { shelf: Shelf::ALL[usize::from(number) % 6], id: [number; 16], version: 1, body }
 }
 
+type Held = BTreeMap<(Shelf, [u8; 16]), Stored>;
+
 /// The RAM of a daemon.
 #[derive(Clone, Default)]
-struct Ram(Arc<Mutex<BTreeMap<(Shelf, [u8; 16]), Stored>>>);
+struct Ram(Arc<Mutex<Held>>);
 
 impl Ram {
     fn put(&self, stored: &Stored) {

@@ -55,7 +55,9 @@ impl Keeper {
         match self.open_into(&mut loaded) {
             Ok(missing) => self.come_back(loaded, missing),
             Err(fault) if fault.kind == FaultKind::Damaged && self.has_room() => {
+                let seen = self.seen;
                 let opened = self.begin_again(&fault, loaded)?;
+                self.seen = seen;
                 self.agree(opened.records)
             }
             // After a panic our own handle may never close, and then the lock is ours.
@@ -71,7 +73,10 @@ impl Keeper {
         let seen = self.seen;
         let opened = self.settle(loaded, missing)?;
         self.seen = seen;
-        self.agree(opened.records)
+        self.agree(opened.records)?;
+        // Only now: a rewrite counts as having seen everything.
+        self.mend(&opened.report);
+        Ok(())
     }
 
     /// Makes disk and RAM agree. What was never seen before goes to the owner; afterwards the owner is right.
@@ -200,10 +205,11 @@ impl Keeper {
         if self.dirty {
             let _ = self.commit_or_recover();
         }
-        if self.backend.is_some() && self.board.take_dropped() {
-            if let Err(fault) = self.resync(&HashMap::new()) {
-                self.down(&fault);
-            }
+        if self.backend.is_some()
+            && self.board.take_dropped()
+            && let Err(fault) = self.resync(&HashMap::new())
+        {
+            self.down(&fault);
         }
         self.measured = 0;
         self.tidy_if_due();
