@@ -125,6 +125,24 @@ fn a_store_that_could_not_be_opened_at_the_start_gives_its_records_later_and_los
 }
 
 #[test]
+fn a_store_that_opens_late_and_damaged_still_gives_what_is_good() {
+    let (medium, disk) = ram::medium();
+    let (mut first, ..) = keeper(medium, &Ram::default());
+    (0..5).for_each(|number| first.put(&record(number, 100)).unwrap());
+    first.stop();
+    disk.inner().fuse = Some((0, u32::MAX, Failing::Trouble));
+    let ram = Ram::default();
+    let (mut second, ..) = keeper(disk.medium(), &ram);
+    disk.inner().fuse = None;
+    disk.inner().cells.insert(record(3, 0).name().key(0), b"garbage".to_vec());
+    second.retry_now();
+    second.tick();
+    second.stop();
+    assert_eq!(ram.records().len(), 4);
+    assert_eq!(found(disk.medium()).records.len(), 4);
+}
+
+#[test]
 fn a_forget_that_could_not_be_done_is_done_when_the_disk_answers() {
     let (medium, disk) = ram::medium();
     let ram = Ram::default();
