@@ -47,7 +47,7 @@ mod wrapped;
 
 use std::{borrow::Cow, sync::Arc};
 
-pub use marker::{MARKER, has_marker, is_mostly_markers};
+pub use marker::{MARKER, has_marker, is_mostly_markers, renumbered};
 pub use outbound::{ModelView, Outbound};
 pub use redactors::{Counts, Redactors, is_redacting};
 pub use stream::{Located, Stream};

@@ -2,7 +2,8 @@
 //!
 //! One trait, two sources: the built-ins here and, later, the MCP pool, which serves the same plain names while its
 //! servers are up. Every path a tool is given passes the [`jail`]; every call is judged by [`policy`] before it runs.
-//! A tool never fails the turn: what goes wrong is a result with `ok` false, which the model reads.
+//! A tool never fails the turn: what goes wrong is a result with `ok` false, which the model reads. What a result
+//! depends on is [`observed`].
 
 use std::{
     collections::HashSet,
@@ -25,6 +26,7 @@ mod secret;
 use crate::redact::ModelView;
 
 pub use jail::{Jail, Project};
+pub use observed::Rests;
 pub use policy::Judgement;
 pub(crate) use secret::is_secret;
 
@@ -80,23 +82,32 @@ pub struct ToolOutput {
     pub ok: bool,
     /// Files read or written, relative to the project root, for the session's memory.
     pub files: Vec<PathBuf>,
+    /// What the text depends on, if that is known.
+    pub rests: Rests,
 }
 
 impl ToolOutput {
     /// A good result.
     pub fn ok(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ok: true, files: Vec::new() }
+        Self { text: text.into(), ok: true, ..Self::default() }
     }
 
     /// A failure that the model reads.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ok: false, files: Vec::new() }
+        Self { text: text.into(), ok: false, ..Self::default() }
     }
 
     /// The same result with the files it touched.
     #[must_use]
     pub fn files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
         self.files.extend(files);
+        self
+    }
+
+    /// The same result with what it rests on.
+    #[must_use]
+    pub fn rests(mut self, rests: Rests) -> Self {
+        self.rests = rests;
         self
     }
 }
