@@ -115,6 +115,7 @@ pub struct ServerMessage {
 /// What a reply holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time and is written or taken apart at once")]
 pub enum Body {
     /// Something happened; the request goes on.
     Event(Event),
