@@ -433,6 +433,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::kind::Raw;
 
     #[test]
     fn every_default_is_valid_and_reads_back_from_the_configuration() {
