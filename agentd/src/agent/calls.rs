@@ -17,7 +17,7 @@ use crate::{
     llm::{Message, RawToolCall, ToolCall},
     memory::session::{SessionKey, SessionLimits},
     redact::Outbound,
-    tools::{BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, builtin},
+    tools::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, builtin},
 };
 
 /// Reads at once: enough to hide their latency, few enough for two cores and a spinning disk.
@@ -216,7 +216,7 @@ impl Calls<'_> {
             Judgement::Deny { reason } => {
                 return Outcome::not_run(format!("Refused: {reason}"), Verdict::Denied, None);
             }
-            Judgement::Ask { reason, key } => match self.approve(ready, summary, reason, key).await {
+            Judgement::Ask { reason, key, alone } => match self.approve(ready, summary, reason, key, *alone).await {
                 Ok(()) => Verdict::Approved,
                 Err(outcome) => return outcome,
             },
@@ -232,7 +232,14 @@ impl Calls<'_> {
         Outcome::ran(output, verdict)
     }
 
-    async fn approve(&self, ready: &Ready<'_>, summary: &str, reason: &str, key: &str) -> Result<(), Outcome> {
+    async fn approve(
+        &self,
+        ready: &Ready<'_>,
+        summary: &str,
+        reason: &str,
+        key: &str,
+        alone: Alone,
+    ) -> Result<(), Outcome> {
         if self.agent.sessions.is_approved(self.key, key) {
             return Ok(());
         }
@@ -241,7 +248,7 @@ impl Calls<'_> {
             let failure = Failure::new(ErrorKind::Refused, format!("{name} ({summary}) needs your approval: {reason}"))
                 .hint("ask in a terminal, where you can approve it; nothing was changed by this call");
             let text = format!("Refused: {reason}, and nobody is there to approve it.");
-            return Err(Outcome::not_run(text, Verdict::Denied, Some(failure)));
+            return Err(Outcome::not_run(text, Verdict::Denied, (alone == Alone::EndTurn).then_some(failure)));
         }
         let mut pending = self.agent.approvals.open(self.ask.uid);
         let approval = Approval {

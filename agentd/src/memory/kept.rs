@@ -154,3 +154,12 @@ pub struct VerdictRecord {
     /// When.
     pub at: SystemTime,
 }
+
+/// What has to be done to the durable copy after something changed in RAM.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Write it, over what stood in its place.
+    Keep(Kept),
+    /// Take it out.
+    Remove(Kept),
+}

@@ -2,7 +2,7 @@
 //!
 //! The store and the backup file move rows and know nothing of what is in them.
 
-/// The kinds of record. Append-only: the names stand in backup files.
+/// The kinds of record. Append-only: the names stand in backup files, the bytes in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Shelf {
     /// Cached answers.
@@ -40,6 +40,29 @@ impl Shelf {
             Self::Preference => "preferences",
             Self::Rejection => "rejections",
             Self::Verdict => "verdicts",
+        }
+    }
+
+    /// Its byte in the store.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Answer => 1,
+            Self::Conversation => 2,
+            Self::Preference => 3,
+            Self::Rejection => 4,
+            Self::Verdict => 5,
+        }
+    }
+
+    /// The shelf of that byte.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|shelf| shelf.byte() == byte)
+    }
+
+    /// The newest version of its rows that this build can read. Later ones are left alone.
+    pub const fn newest_version(self) -> u16 {
+        match self {
+            Self::Answer | Self::Conversation | Self::Preference | Self::Rejection | Self::Verdict => 1,
         }
     }
 

@@ -35,10 +35,11 @@ pub trait Records: Send + Sync {
     fn remove(&self, is_selected: &dyn Fn(&Kept) -> bool) -> Vec<Kept>;
 
     /// Writes the store anew with what is in RAM now, so that nothing else is left in it. Blocks until that is durable.
+    /// `erase` also takes what was ever set aside as damaged.
     ///
     /// # Errors
     /// Why not; the store then holds what it held before.
-    fn rewrite_store(&self) -> Result<(), String>;
+    fn rewrite_store(&self, erase: bool) -> Result<(), String>;
 }
 
 /// What is to be forgotten, as the request says it.
@@ -127,7 +128,7 @@ impl Upkeep<'_> {
             report.replaced = self.write(None, &present, Some(&path))?.path.display().to_string();
         }
         let before = self.records.replace_all(contents.records);
-        self.records.rewrite_store().map_err(|why| {
+        self.records.rewrite_store(false).map_err(|why| {
             self.records.replace_all(before);
             let message = format!("nothing was restored: the store could not be written: {why}");
             Failure::new(ErrorKind::Failure, message).hint("type: agentctl memory status; then restore again")
@@ -153,7 +154,7 @@ impl Upkeep<'_> {
         let target = self.target(uid, wanted)?;
         let removed = self.records.remove(&|kept| target.selects(kept));
         // Also when nothing was removed: the store's free space may hold what was removed before.
-        let store = self.records.rewrite_store();
+        let store = self.records.rewrite_store(true);
         let mut erased = forget::erase_backups(self.backups, &target, self.redactor);
         forget::erase_set_aside(self.backups.state(), &mut erased);
         if let Err(why) = store {

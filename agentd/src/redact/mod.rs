@@ -199,6 +199,11 @@ fn spliced<'m>(text: &str, found: &[Finding], marker: &mut impl FnMut(&str) -> C
     out
 }
 
+/// Version of the table of kinds: what was shown under an older one may hold what is hidden under this one.
+pub fn kinds_version() -> u32 {
+    kinds::VERSION
+}
+
 /// Every anchor of the table, in lower case: what a bare automaton is built from that the engine is compared with.
 pub fn anchors() -> Vec<String> {
     Table::get().anchors.texts().map(str::to_owned).collect()

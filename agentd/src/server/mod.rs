@@ -12,6 +12,8 @@ mod kept;
 pub mod listen;
 mod outbox;
 mod peer;
+mod preferences;
 mod turns;
+mod upkeep;
 
 pub use turns::Turns;

@@ -27,7 +27,7 @@ use crate::redact::ModelView;
 
 pub use jail::{Jail, Project};
 pub use observed::Rests;
-pub use policy::Judgement;
+pub use policy::{Alone, Judgement};
 pub(crate) use secret::is_secret;
 
 /// A future that a trait object can return.
@@ -60,6 +60,26 @@ pub struct ToolContext {
     /// How results are shown to the model. A tool that cuts a text or takes a part of it does so with what the view
     /// makes of the whole: half a secret is not recognised any more.
     pub view: ModelView,
+    /// The preferences of the user who asks; `None` when nothing is to be remembered.
+    pub preferences: Option<Arc<dyn PreferenceDoor>>,
+}
+
+/// The preferences of the user who asks, as a tool reaches them.
+pub trait PreferenceDoor: Send + Sync {
+    /// Where one of this name would apply, for people: `in this project`, `everywhere`.
+    fn scope(&self, name: &str) -> &'static str;
+
+    /// What is wrong with one, before anybody is asked about it.
+    ///
+    /// # Errors
+    /// One sentence, which tells nothing of the value.
+    fn check(&self, name: &str, value: &str) -> Result<(), String>;
+
+    /// Sets it. To be called only after the user has said so.
+    ///
+    /// # Errors
+    /// Why it was not set.
+    fn set<'a>(&'a self, name: &'a str, value: &'a str) -> BoxFuture<'a, Result<(), String>>;
 }
 
 /// Bounds of a call, from the configuration.

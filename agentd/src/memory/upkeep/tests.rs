@@ -29,7 +29,7 @@ impl Records for Fake {
         gone
     }
 
-    fn rewrite_store(&self) -> Result<(), String> {
+    fn rewrite_store(&self, _erase: bool) -> Result<(), String> {
         if self.is_broken {
             return Err("no space left".to_owned());
         }

@@ -2,7 +2,8 @@
 //! stand in for it and it for them.
 //!
 //! A file tool is a [`FileTool`]: a spec, an effect and a function that runs on a blocking thread with the project's
-//! jail. The command tool is [`shell`]. Arguments are checked against the spec's schema before anything else.
+//! jail. The command tool is [`shell`], the one that remembers what the user wants is [`preference`]. Arguments are
+//! checked against the spec's schema before anything else.
 
 mod again;
 mod arguments;
@@ -10,13 +11,14 @@ mod cut;
 mod edit;
 mod info;
 mod list;
+mod preference;
 mod read;
 mod search;
 mod shell;
 pub(in crate::tools) mod walk;
 mod write;
 
-pub(crate) use cut::line;
+pub(crate) use cut::{cut, line};
 pub(in crate::tools) use {
     again::{again, summary},
     info::INFO,
@@ -58,6 +60,7 @@ pub fn toolbox() -> Vec<Arc<dyn Tool>> {
     for tool in reading().chain(writing) {
         tools.push(Arc::new(tool));
     }
+    tools.push(Arc::new(preference::SetPreference::new()));
     tools.push(Arc::new(shell::Shell::new()));
     tools
 }

@@ -48,6 +48,7 @@ fn context(project: &Arc<Project>) -> ToolContext {
         limits: ToolLimits { command_timeout: Duration::from_secs(20), output_cap: 4096, result_cap: 50_000 },
         seen: Arc::default(),
         view: ModelView::new(REDACTOR.clone(), Arc::default()),
+        preferences: None,
     }
 }
 

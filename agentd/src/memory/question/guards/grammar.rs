@@ -1,0 +1,125 @@
+//! Guards on grammar: what is asked for, tense, mood, order.
+
+use super::{
+    super::{
+        CANDIDATE_BAR, Question,
+        head::{Aspect, CAN, MUST, SHOULD, Tense, WOULD},
+        order::{Role, Side},
+        term,
+    },
+    Guard, Refusal,
+    content::Unmatched,
+    coverage, family, hard, soft,
+};
+
+pub(super) fn aspect(a: &Question, b: &Question, _: &Unmatched) -> Option<Refusal> {
+    use Aspect::{How, HowLong, HowMany, HowOften, HowTo, When, Where, Who, Why};
+    if a.aspect == b.aspect {
+        return None;
+    }
+    if family(a.aspect) == family(b.aspect) {
+        let instructions = matches!((a.aspect, b.aspect), (How, HowTo) | (HowTo, How));
+        return if instructions { soft(Guard::Aspect) } else { None };
+    }
+    const APART: [Aspect; 7] = [Where, Why, Who, HowMany, HowLong, HowOften, When];
+    let apart = APART.contains(&a.aspect) && APART.contains(&b.aspect);
+    if apart && coverage(a, b) >= CANDIDATE_BAR { hard(Guard::Aspect) } else { soft(Guard::Aspect) }
+}
+
+pub(super) fn tense(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
+    let told = |question: &Question| matches!(question.tense, Tense::Past | Tense::Future);
+    if a.tense == b.tense || (!told(a) && !told(b)) {
+        return None;
+    }
+    let apart = told(a) && told(b) && unmatched.is_empty();
+    if apart { hard(Guard::Tense) } else { soft(Guard::Tense) }
+}
+
+pub(super) fn mood(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
+    let weight = |mood: u8| mood & (CAN | SHOULD | MUST | WOULD);
+    if weight(a.mood) == weight(b.mood) {
+        return None;
+    }
+    let sure = (a.mood ^ b.mood) & SHOULD != 0 && a.aspect == Aspect::YesNo && b.aspect == Aspect::YesNo;
+    if sure && unmatched.is_empty() { hard(Guard::Mood) } else { soft(Guard::Mood) }
+}
+
+/// Roles first, then directed words, then the order of what is left.
+pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
+    let sure = |met: bool| if met && unmatched.is_empty() { hard(Guard::Order) } else { soft(Guard::Order) };
+    if roles_cross(a, b) {
+        return sure(true);
+    }
+    if links_cross(a, b) {
+        return sure(true);
+    }
+    if !unmatched.is_empty() || a.sequence == b.sequence && a.links == b.links {
+        return None;
+    }
+    if a.links != b.links && !links_agree(a, b) {
+        return soft(Guard::Order);
+    }
+    let not = term("not");
+    let denies = a.heavy.contains(&not);
+    let but_not =
+        |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
+    let same = but_not(a) == but_not(b) || a.groups == b.groups || (!denies && moves_freely(a, b));
+    if same { None } else { soft(Guard::Order) }
+}
+
+/// One term does in one question what is done to it in the other.
+fn roles_cross(a: &Question, b: &Question) -> bool {
+    let other = |role: &Role| if role.side == Side::Does { Side::Undergoes } else { Side::Does };
+    let has = |question: &Question, one: &Role, side| {
+        question.roles.iter().any(|role| role.verb == one.verb && role.term == one.term && role.side == side)
+    };
+    let crossed = |from: &Question, to: &Question| {
+        from.roles.iter().any(|role| {
+            role.counts && has(to, role, other(role)) && !has(to, role, role.side) && !has(from, role, other(role))
+        })
+    };
+    crossed(a, b) && crossed(b, a)
+        || crossed(a, b) && a.roles.len() == b.roles.len()
+        || crossed(b, a) && a.roles.len() == b.roles.len()
+}
+
+/// The same directed word before different terms, each of which the other question has too.
+fn links_cross(a: &Question, b: &Question) -> bool {
+    a.links.iter().any(|(link, one)| {
+        !b.links.contains(&(*link, *one))
+            && b.links.iter().any(|(other, two)| {
+                link == other
+                    && one != two
+                    && a.heavy.contains(two)
+                    && b.heavy.contains(one)
+                    && !a.links.contains(&(*link, *two))
+            })
+    })
+}
+
+/// Directed words that only one has say nothing against: "remove from" beside "delete in".
+fn links_agree(a: &Question, b: &Question) -> bool {
+    let from = term("from");
+    let takes_away = ["delet", "strip", "fetch", "read"].map(term);
+    let may_lack = |(link, _): &(u32, u32)| *link == from && takes_away.iter().any(|verb| a.heavy.contains(verb));
+    let all_known =
+        |one: &Question, two: &Question| one.links.iter().all(|link| two.links.contains(link) || may_lack(link));
+    all_known(a, b) && all_known(b, a)
+}
+
+/// No verb with two names round it: then words may stand in any order.
+fn moves_freely(a: &Question, b: &Question) -> bool {
+    let pairs = |question: &Question| {
+        question
+            .roles
+            .iter()
+            .any(|role| question.roles.iter().any(|other| role.verb == other.verb && role.side != other.side))
+    };
+    let settled = |one: &Question, two: &Question| {
+        one.roles
+            .iter()
+            .filter(|role| role.counts)
+            .all(|role| two.roles.contains(role) || !two.roles.iter().any(|other| other.verb == role.verb))
+    };
+    (!pairs(a) && !pairs(b)) || (settled(a, b) && settled(b, a))
+}
