@@ -160,7 +160,7 @@ impl Upkeep<'_> {
         if let Err(why) = store {
             erased.left.push(format!("the store could not be written anew: {why}"));
         }
-        report(&removed, erased)
+        report(&removed, &erased)
     }
 
     fn target(&self, uid: u32, wanted: Wanted) -> Result<Target, Failure> {
@@ -193,7 +193,7 @@ impl Upkeep<'_> {
 }
 
 /// What was erased, in words; a failure when something is left.
-fn report(removed: &[Kept], erased: Erased) -> Result<ForgetReport, Failure> {
+fn report(removed: &[Kept], erased: &Erased) -> Result<ForgetReport, Failure> {
     let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
     let mut facts: Vec<Fact> =
         forget::counts(removed).into_iter().map(|(shelf, count)| fact(shelf.plural(), count.to_string())).collect();
