@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agentd::memory::store::{Health, Opened, Owner, Shelf, Store, StoreError, Row};
+use agentd::memory::store::{Health, Opened, Owner, Row, Shelf, Store, StoreError};
 
 /// Live records of the two kinds, as the caps have them, and the bytes of each.
 const ANSWERS: u16 = 300;

@@ -51,7 +51,7 @@ impl Case {
         let state = base.path().join("state");
         fs::create_dir_all(state.join("memory/store")).unwrap();
         let records = Fake { kept: Mutex::new(kept), store: state.join("memory/store/db"), is_broken: false };
-        records.rewrite_store().unwrap();
+        records.rewrite_store(true).unwrap();
         Self { base, records, backups: Backups::new(state), redactor: Redactor::default() }
     }
 
