@@ -106,6 +106,9 @@ fn record(
     text: Redacted,
     rests: Vec<Observed>,
 ) -> Result<AnswerRecord, &'static str> {
+    if ask.request.ephemeral {
+        return Err("it was to leave no trace");
+    }
     if asked.question.asks_for_change() || !asked.question.is_self_contained() {
         return Err("the question means something else the next time");
     }

@@ -230,9 +230,9 @@ fn is_told(words: &[Word], at: usize, rules: &Rules) -> bool {
     let verb = rules.verb_kind(rules.class(&word.stem)).is_some();
     let helped = words.iter().take(at).any(|word| word.is_any(&BE) || word.is_any(&["has", "have", "had"]));
     let asked = words.iter().take(at).any(|word| is_question_word(word) || word.text.starts_with('@'));
-    let participle = words.get(at + 1).is_none_or(|next| {
-        next.is_any(&["by", "in", "on", "at", "for", "with", "when", "if", "and"]) || next.is_break()
-    });
+    let participle = words
+        .get(at + 1)
+        .is_some_and(|next| next.is_any(&["by", "in", "on", "at", "for", "with", "when", "if", "and"]));
     verb && asked && !helped && !participle
 }
 
@@ -331,7 +331,7 @@ fn settle_who(head: &mut Head, words: &[Word], rules: &Rules) {
 }
 
 /// Whether a class says nothing more under this aspect: "how does it work" asks what "how" asks.
-pub(super) fn is_empty_under(head: &Head, words: &[Word], at: usize, class: &str, rules: &Rules) -> bool {
+pub(super) fn is_empty_under(head: &Head, at: usize, class: &str, rules: &Rules) -> bool {
     let kind = match head.aspect {
         Aspect::Where => "where",
         Aspect::How => "how",
@@ -345,15 +345,20 @@ pub(super) fn is_empty_under(head: &Head, words: &[Word], at: usize, class: &str
     rules.is_empty_under(kind, class) || (behind && rules.is_empty_under("asked", class)) || all_of_list
 }
 
+/// Longest text that may be nothing but a verb about something said before ("why that failure").
+const BARE_WORDS: usize = 3;
+
 /// Words that stand for what was named before.
-pub(super) fn is_self_contained(words: &[Word], items: &[Item], rules: &Rules) -> bool {
+pub(super) fn is_self_contained(words: &[Word], items: &[Item], typed: usize, rules: &Rules) -> bool {
     const BARE: [&str; 22] = [
         "continu", "more", "go", "again", "next", "proceed", "stop", "retry", "explain", "elaborat", "fail", "work",
         "help", "fix", "test", "ok", "yes", "not", "hang", "crash", "do", "why",
     ];
     let heavy = items.iter().filter(|item| item.kind != Kind::Number || item.term.contains('.'));
-    let mut content =
-        heavy.filter(|item| (!BARE.contains(&item.term.as_str()) || item.form.plural) && !item.term.starts_with('@'));
+    let short = typed <= BARE_WORDS;
+    let mut content = heavy.filter(|item| {
+        (!short || !BARE.contains(&item.term.as_str()) || item.form.plural) && !item.term.starts_with('@')
+    });
     if content.next().is_none() {
         return false;
     }
@@ -427,7 +432,8 @@ const BUILT: [&str; 8] = ["build", "compil", "install", "run", "deploy", "test",
 /// The verb that the word is at this place, as far as its neighbours tell.
 pub(super) fn verb_at(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> {
     let word = words.get(at).filter(|word| word.kind == Kind::Word && !word.quoted)?;
-    let kind = rules.verb_kind(rules.class(&word.stem))?;
+    let unknown = if word.form.past && is_passive(words, at) { Some(Verb::Plain) } else { None };
+    let kind = rules.verb_kind(rules.class(&word.stem)).or(unknown)?;
     let before = at.checked_sub(1).and_then(|at| words.get(at));
     let after = words.get(at + 1).filter(|next| !next.is_break());
     let content = |word: Option<&Word>| {
@@ -451,7 +457,10 @@ pub(super) fn verb_at(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> 
     }
     let yes = if word.form.past {
         let by = words.iter().skip(at + 1).take(3).any(|word| word.is("by"));
-        by || is_passive(words, at) || !content(after) || after.is_some_and(|next| next.article.is_some())
+        by || is_passive(words, at)
+            || is_told(words, at, rules)
+            || !content(after)
+            || after.is_some_and(|next| next.article.is_some())
     } else if word.form.ing {
         before.is_some_and(|word| word.is_any(&["for", "by", "from", "to"]) || word.is_any(&BE))
             || after.is_some_and(|next| next.article.is_some())
@@ -487,7 +496,15 @@ fn is_asked_noun(words: &[Word], at: usize, rules: &Rules) -> bool {
 
 /// Behind its subject: after do or a modal, or in the third person where the clause has no other verb.
 fn is_main(words: &[Word], at: usize, word: &Word, rules: &Rules) -> bool {
-    let clause = words.iter().take(at).rev().take_while(|word| !word.is_break());
+    let opens = |word: &Word| {
+        word.is_break()
+            || word.is_any(&["when", "if", "while", "before", "after", "because", "that", "unless", "until"])
+    };
+    let clause = words.iter().take(at).rev().take_while(|word| !opens(word));
+    let conditional = words
+        .iter()
+        .take(at)
+        .any(|word| word.is_any(&["when", "if", "while", "before", "after", "because", "that", "unless", "until"]));
     let supported = clause
         .clone()
         .any(|word| word.is_any(&["do", "does", "did", "can", "could", "will", "would", "should", "must", "may"]));
@@ -495,7 +512,8 @@ fn is_main(words: &[Word], at: usize, word: &Word, rules: &Rules) -> bool {
     let verb_seen = clause
         .clone()
         .any(|word| rules.verb_kind(rules.class(&word.stem)).is_some() && word.article.is_none() && word.form.plural);
-    let asks = clause.clone().any(|word| is_question_word(word) || word.text.starts_with('@') || word.is("that"));
+    let asks = conditional
+        || clause.clone().any(|word| is_question_word(word) || word.text.starts_with('@') || word.is("that"));
     (supported && !is_end_of_compound(words, at))
         || (!has_be && !verb_seen && asks && (word.form.plural || clause.count() > 0))
 }
@@ -529,9 +547,13 @@ pub(super) fn is_verb_using(words: &[Word], at: usize) -> bool {
         })
 }
 
-/// "are there any": the any that may as well be missing.
-pub(super) fn is_idle_any(words: &[Word], at: usize) -> bool {
+/// "are there any", "why do we get": a word that may as well be missing.
+pub(super) fn is_idle(words: &[Word], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| words.get(at));
+    if words.get(at).is_some_and(|word| word.is_any(&["get", "gets", "got", "getting"])) {
+        return words.get(at + 1).is_none_or(|next| next.form.past)
+            || before.is_some_and(|word| word.is_any(&PRONOUNS));
+    }
     words.get(at).is_some_and(|word| word.is("any"))
         && before.is_none_or(|word| {
             word.is_any(&["there", "have", "has", "had", "contain", "contains", "include", "got", "got"])

@@ -36,7 +36,7 @@ pub use self::{
 };
 use self::{
     head::{Amount, Aspect, Tense},
-    order::Role,
+    order::{Place, Role},
     reading::{Item, Reading},
     tokens::{ANALYSED_MAX, Kind},
 };
@@ -90,6 +90,9 @@ pub struct Question {
     /// All terms in their order.
     sequence: Box<[u32]>,
     groups: Box<[u32]>,
+    places: Box<[Place]>,
+    /// The noun that is asked for.
+    focus: Option<u32>,
     links: Box<[(u32, u32)]>,
     roles: Box<[Role]>,
     names: Box<[Name]>,
@@ -139,6 +142,8 @@ impl Question {
             change: reading.asks_for_change,
             self_contained: analysed && reading.self_contained,
             groups: order::groups(&reading.items).into(),
+            focus: order::focus(reading),
+            places: order::places(&reading.items).into(),
             links: order::links(&reading.items).into(),
             roles: order::roles(reading).into(),
             names: names(reading).into(),

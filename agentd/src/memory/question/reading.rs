@@ -76,6 +76,8 @@ pub(super) struct Item {
     pub(super) chunk: u16,
     /// The word that opened the chunk is `of` or `for`.
     pub(super) of: bool,
+    /// It is another preposition.
+    pub(super) under: bool,
     /// Place among the words.
     pub(super) at: usize,
 }
@@ -97,7 +99,7 @@ const KEPT: [&str; 14] = [
     "not", "no", "never", "without", "except", "unless", "or", "only", "also", "still", "already", "yet", "your", "nor",
 ];
 /// Directed words: what stands behind them may not change places with anything. (word, its name)
-const LINKS: [(&str, &str); 27] = [
+const LINKS: [(&str, &str); 26] = [
     ("from", "from"),
     ("to", "to"),
     ("into", "to"),
@@ -120,16 +122,15 @@ const LINKS: [(&str, &str); 27] = [
     ("per", "per"),
     ("as", "as"),
     ("behind", "behind"),
-    ("between", "between"),
     ("because", "because"),
     ("during", "during"),
     ("but", "but"),
     ("like", "like"),
 ];
 /// Undirected words that open a new phrase.
-const OPENERS: [&str; 18] = [
+const OPENERS: [&str; 20] = [
     "in", "on", "at", "of", "for", "by", "with", "within", "inside", "via", "through", "using", "when", "if", "while",
-    "whenever", "and", "where",
+    "whenever", "and", "or", "where", "between",
 ];
 
 impl Reading {
@@ -138,7 +139,7 @@ impl Reading {
         let rules = Rules::builtin();
         let lexed = tokens::tokens(tidy, |word| rules.is_known(word));
         let mut words = spelled(lexed, rules);
-        let typed = words.iter().filter(|word| !word.is_break()).map(|word| word.text.clone()).collect();
+        let typed: Vec<String> = words.iter().filter(|word| !word.is_break()).map(|word| word.text.clone()).collect();
         words = without_articles(words);
         strip_edges(&mut words, rules);
         let tense = head::tense(&words);
@@ -149,7 +150,7 @@ impl Reading {
         strip_edges(&mut words, rules);
         let head = head::read(&words, tense, rules);
         let items = items(&words, &head, rules);
-        let self_contained = !leads_on && head::is_self_contained(&words, &items, rules);
+        let self_contained = !leads_on && head::is_self_contained(&words, &items, typed.len(), rules);
         Self { items, head, words, typed, asks_for_change, self_contained }
     }
 }
@@ -290,10 +291,10 @@ fn phrase_at(phrase: &Phrase, rest: &[Word], begins: bool) -> bool {
 /// Terms in their order, with links, chunks and verbs.
 fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::with_capacity(words.len());
-    let (mut chunk, mut link, mut of) = (0, None, false);
+    let (mut chunk, mut link, mut of, mut under) = (0, None, false, false);
     for (at, word) in words.iter().enumerate() {
         if word.is_break() {
-            (chunk, link, of) = (chunk + 1, None, false);
+            (chunk, link, of, under) = (chunk + 1, None, false, false);
             continue;
         }
         if head.used.contains(&at) {
@@ -301,9 +302,10 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
         }
         let opened = link_at(words, at, rules);
         if opened.is_some() || head::is_auxiliary(word) {
-            (chunk, of) = (chunk + 1, false);
+            (chunk, of, under) = (chunk + 1, false, false);
         } else if word.is_any(&OPENERS) {
             (chunk, link, of) = (chunk + 1, None, word.is_any(&["of", "for"]));
+            under = word.is_any(&["in", "on", "at", "within", "inside", "with"]);
         }
         let term = term_of(words, at, head, rules);
         // A directed word has no link itself; what follows it has.
@@ -328,6 +330,7 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
             link: own,
             chunk,
             of,
+            under,
             at,
         });
     }
@@ -363,16 +366,16 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if let Some(marker) = word.text.strip_prefix('@') {
         return (marker != "what" && marker != "list").then(|| word.text.clone());
     }
-    if (rules.is_stop(&word.text) && !head::is_verb_using(words, at))
+    if (rules.is_stop(&word.text) && !word.quoted && !head::is_verb_using(words, at))
         || word.is_any(&["from", "to"])
-        || head::is_idle_any(words, at)
+        || head::is_idle(words, at)
     {
         return None;
     }
     let class = rules.class(&word.stem).to_owned();
     let dropped = head::is_happening(head, words, at, &class)
         || is_kind_of_name(words, at, &class, rules)
-        || head::is_empty_under(head, words, at, &class, rules);
+        || head::is_empty_under(head, at, &class, rules);
     (!dropped).then_some(class)
 }
 

@@ -172,7 +172,8 @@ impl Rules {
         rules.read_classes();
         rules.light = all_words(LIGHT).map(|word| rules.class_of(word)).collect();
         rules.form = all_words(FORM).map(|word| term(&rules.class_of(word))).collect();
-        rules.verbs = all_words(VERBS).map(|word| rules.verb(word)).collect();
+        let verbs: Vec<_> = all_words(VERBS).map(|word| rules.verb(word)).collect();
+        verbs.into_iter().for_each(|(class, kind)| merge_verb(&mut rules.verbs, class, kind));
         rules.empty = rules.empty_words();
         rules.nouns = lines(NOUNS).filter_map(|line| rules.noun(line)).collect();
         rules.read_phrases();
@@ -377,6 +378,14 @@ impl Rules {
 
     pub(super) fn shapes_answer(&self, term: u32) -> bool {
         self.form.contains(&term)
+    }
+}
+
+/// A kind that says more wins over [`Verb::Plain`].
+fn merge_verb(verbs: &mut HashMap<String, Verb>, class: String, kind: Verb) {
+    let entry = verbs.entry(class).or_insert(kind);
+    if *entry == Verb::Plain {
+        *entry = kind;
     }
 }
 

@@ -23,3 +23,28 @@ fn show_a_reading() {
         println!("{:?} {:?}", met(a, b), difference(&Question::new(a), &Question::new(b)));
     }
 }
+
+#[test]
+#[ignore = "prints the slips found among the words of WORDS"]
+fn show_slips() {
+    let path = std::env::var("WORDS").unwrap();
+    for word in std::fs::read_to_string(path).unwrap().lines() {
+        if let Some(meant) = Rules::builtin().meant(word) {
+            println!("SLIP {word} {meant}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "prints what is served wrongly of NEAR"]
+fn show_near() {
+    let path = std::env::var("NEAR").unwrap();
+    for line in std::fs::read_to_string(path).unwrap().lines() {
+        let (a, b) = line.split_once('|').unwrap();
+        match met(a, b) {
+            Match::Same => println!("SERVED {line}"),
+            Match::Undecided => println!("undecided {line} {:?}", difference(&Question::new(a), &Question::new(b))),
+            Match::Differs(guard) => println!("differs {line} {guard:?}"),
+        }
+    }
+}
