@@ -84,7 +84,12 @@ fn candidates(pairs: &[Pair], all: &mut Figures, show: impl Fn(&str, &Pair)) {
     let order = numbered().filter(|(_, pair)| pair.same).chain(numbered().filter(|(_, pair)| !pair.same));
     stored.extend(order.take(STORED).map(|(at, pair)| (at, Question::new(&pair.b))));
     let spare = STORED.saturating_sub(stored.len());
-    stored.extend(numbered().filter(|(_, pair)| !pair.same).take(spare).map(|(at, pair)| (pairs.len() + at, Question::new(&pair.a))));
+    stored.extend(
+        numbered()
+            .filter(|(_, pair)| !pair.same)
+            .take(spare)
+            .map(|(at, pair)| (pairs.len() + at, Question::new(&pair.a))),
+    );
     for (at, pair) in numbered().filter(|(_, pair)| pair.same) {
         if !stored.iter().any(|(id, _)| *id == at) {
             continue;
@@ -92,7 +97,9 @@ fn candidates(pairs: &[Pair], all: &mut Figures, show: impl Fn(&str, &Pair)) {
         let asked = Question::new(&pair.a);
         all.asked += 1;
         let equal = |id: usize| {
-            id == at || pairs.get(id).is_some_and(|other| other.b == pair.b) || pairs.get(id.wrapping_sub(pairs.len())).is_some_and(|other| other.a == pair.a || other.a == pair.b)
+            id == at
+                || pairs.get(id).is_some_and(|other| other.b == pair.b)
+                || pairs.get(id.wrapping_sub(pairs.len())).is_some_and(|other| other.a == pair.a || other.a == pair.b)
         };
         let found = best(&asked, stored.iter().map(|(id, question)| (id, question)), CANDIDATES);
         let same = stored.iter().any(|(id, question)| equal(*id) && compare(&asked, question) == Match::Same);
@@ -108,9 +115,26 @@ impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let share = |part: usize, of: usize| 100.0 * part as f64 / of.max(1) as f64;
         writeln!(f, "pairs: {} same, {} not", self.same, self.other)?;
-        writeln!(f, "rules: recall {:.1} %, false {} ({:.2} %)", share(self.served, self.same), self.served_wrongly, share(self.served_wrongly, self.other))?;
-        writeln!(f, "lenient: recall {:.1} %, false {} ({:.2} %)", share(self.covered, self.same), self.covered_wrongly, share(self.covered_wrongly, self.other))?;
-        writeln!(f, "hard guards: refuse {:.1} % of near-misses, {:.1} % of paraphrases", share(self.refused, self.other), share(self.refused_wrongly, self.same))?;
+        writeln!(
+            f,
+            "rules: recall {:.1} %, false {} ({:.2} %)",
+            share(self.served, self.same),
+            self.served_wrongly,
+            share(self.served_wrongly, self.other)
+        )?;
+        writeln!(
+            f,
+            "lenient: recall {:.1} %, false {} ({:.2} %)",
+            share(self.covered, self.same),
+            self.covered_wrongly,
+            share(self.covered_wrongly, self.other)
+        )?;
+        writeln!(
+            f,
+            "hard guards: refuse {:.1} % of near-misses, {:.1} % of paraphrases",
+            share(self.refused, self.other),
+            share(self.refused_wrongly, self.same)
+        )?;
         write!(f, "candidates: {:.1} % of {} among the first {CANDIDATES}", share(self.found, self.asked), self.asked)
     }
 }

@@ -53,6 +53,8 @@ struct Name {
     raw: u32,
     /// A plain word in backticks: its term is a word's.
     quoted: bool,
+    /// A flag of one letter, whose case is its meaning.
+    letter: bool,
     /// Words inside it, as far as there is room; zeros behind.
     parts: [u32; PARTS_MAX],
 }
@@ -66,7 +68,14 @@ impl Name {
         for (place, part) in parts.iter_mut().zip(tokens::parts(&item.raw)) {
             *place = term(&part);
         }
-        Self { term: term(&item.term), raw: term(&item.raw), quoted: item.quoted && item.kind == Kind::Word, parts }
+        let letter = item.raw.starts_with('-') && item.raw.len() == 2;
+        Self {
+            term: term(&item.term),
+            raw: term(&item.raw),
+            quoted: item.quoted && item.kind == Kind::Word,
+            letter,
+            parts,
+        }
     }
 }
 
@@ -121,12 +130,16 @@ impl Question {
     }
 
     fn assembled(exact: [u8; 32], analysed: bool, reading: &Reading, tidy: &str) -> Self {
-        let terms = |light: bool| sorted(reading.items.iter().filter(|item| item.light == light).map(|item| term(&item.term)).collect());
+        let terms = |light: bool| {
+            sorted(reading.items.iter().filter(|item| item.light == light).map(|item| term(&item.term)).collect())
+        };
         let heavy: Vec<u32> = terms(false);
         let light_counts = heavy.len() < HEAVY_MIN;
         let canonical = canonical(reading, light_counts).filter(|_| analysed);
-        let (heavy, light) = if light_counts { (sorted([heavy, terms(true)].concat()), Vec::new()) } else { (heavy, terms(true)) };
-        let sequence: Box<[u32]> = reading.items.iter().filter(|item| light_counts || !item.light).map(|item| term(&item.term)).collect();
+        let (heavy, light) =
+            if light_counts { (sorted([heavy, terms(true)].concat()), Vec::new()) } else { (heavy, terms(true)) };
+        let sequence: Box<[u32]> =
+            reading.items.iter().filter(|item| light_counts || !item.light).map(|item| term(&item.term)).collect();
         Self {
             exact,
             canonical,
@@ -143,7 +156,10 @@ impl Question {
             links: order::links(&reading.items).into(),
             roles: order::roles(reading).into(),
             names: names(reading).into(),
-            numbers: sorted(reading.items.iter().filter(|item| is_number(&item.term)).map(|item| term(&item.term)).collect()).into(),
+            numbers: sorted(
+                reading.items.iter().filter(|item| is_number(&item.term)).map(|item| term(&item.term)).collect(),
+            )
+            .into(),
             typed: typed(reading).into(),
             features: rank::features(reading).into(),
             grams: rank::grams(if analysed { tidy } else { "" }),
@@ -222,7 +238,8 @@ fn typed(reading: &Reading) -> Vec<u32> {
 
 /// The canonical multiset, sorted, under the version of the rules and what is asked for.
 fn canonical(reading: &Reading, light_counts: bool) -> Option<[u8; 32]> {
-    let mut terms: Vec<&str> = reading.items.iter().filter(|item| light_counts || !item.light).map(|item| item.term.as_str()).collect();
+    let mut terms: Vec<&str> =
+        reading.items.iter().filter(|item| light_counts || !item.light).map(|item| item.term.as_str()).collect();
     terms.sort_unstable();
     let mut hash = Sha256::new();
     hash.update(Rules::builtin().version().to_le_bytes());

@@ -54,7 +54,9 @@ pub(super) fn roles(reading: &Reading) -> Vec<Role> {
 }
 
 fn is_name(item: &Item) -> bool {
-    item.verb.is_none() && !item.term.starts_with('@') && !["not", "only", "also", "still", "already", "never", "all", "or"].contains(&item.term.as_str())
+    item.verb.is_none()
+        && !item.term.starts_with('@')
+        && !["not", "only", "also", "still", "already", "never", "all", "or"].contains(&item.term.as_str())
 }
 
 /// The nearest name before the verb, unless the asker or a question word stands between.
@@ -64,7 +66,9 @@ fn subject(reading: &Reading, at: usize) -> Option<&Item> {
     let found = before.clone().find(|item| is_name(item) && !(item.of && item.chunk != verb.chunk))?;
     let between = reading.words.get(found.at + 1..verb.at).unwrap_or_default();
     let broken = between.iter().any(|word| {
-        word.is_break() || word.is_any(&["i", "we", "you", "who", "what", "which", "they"]) || word.text.starts_with('@')
+        word.is_break()
+            || word.is_any(&["i", "we", "you", "who", "what", "which", "they"])
+            || word.text.starts_with('@')
     });
     // "what functions does it call": the asked-for noun before do-support is the object.
     let fronted = between.iter().any(|word| word.is_any(&["do", "does", "did"]));
@@ -79,8 +83,8 @@ fn object(reading: &Reading, at: usize) -> Option<&Item> {
     let first = phrase.first()?;
     let between = reading.words.get(verb.at + 1..first.at).unwrap_or_default();
     const APART: [&str; 22] = [
-        "in", "on", "at", "by", "with", "for", "from", "to", "into", "as", "over", "before", "after", "during", "when", "if", "while",
-        "via", "through", "where", "because", "without",
+        "in", "on", "at", "by", "with", "for", "from", "to", "into", "as", "over", "before", "after", "during", "when",
+        "if", "while", "via", "through", "where", "because", "without",
     ];
     if between.iter().any(|word| word.is_break() || word.is_any(&APART)) {
         return None;
@@ -141,7 +145,14 @@ pub(super) fn places(items: &[Item]) -> Vec<Place> {
             !last.is_verb && !is_verb && (last.part == item.chunk || hangs)
         });
         phrase += u16::from(!goes_on);
-        all.push(Place { term: term(&item.term), phrase, part: item.chunk, is_head: false, is_under: item.under, is_verb });
+        all.push(Place {
+            term: term(&item.term),
+            phrase,
+            part: item.chunk,
+            is_head: false,
+            is_under: item.under,
+            is_verb,
+        });
     }
     mark_heads(&mut all);
     all
@@ -172,16 +183,16 @@ const OBJECT: u32 = 0;
 /// The noun that is asked for: "which endpoints", "how many replicas".
 pub(super) fn focus(reading: &Reading) -> Option<u32> {
     let asked = *reading.head.used.first()?;
-    let word = reading.words.get(asked).filter(|word| word.is_any(&["which", "what", "@what", "@howmany"]))?;
+    reading.words.get(asked).filter(|word| word.is_any(&["which", "what", "@howmany"]))?;
     let first = reading.items.iter().position(|item| item.at > asked)?;
     let rest = reading.items.get(first..).unwrap_or_default();
     let start = rest.first()?;
     let between = reading.words.get(asked + 1..start.at).unwrap_or_default();
     if between.first().is_some_and(|word| word.is_any(&["do", "does", "did"])) {
-        return Some(OBJECT);
+        return rest.iter().any(|item| item.verb.is_some()).then_some(OBJECT);
     }
     let helped = between.iter().any(super::head::is_auxiliary);
-    if helped || word.is("@what") && start.verb.is_some() {
+    if helped {
         return None;
     }
     let noun = rest.iter().take_while(|item| item.chunk == start.chunk && item.verb.is_none()).last()?;

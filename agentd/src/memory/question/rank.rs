@@ -3,7 +3,13 @@
 //! Recall first: words by class, parts of names and letter trigrams count, rare words more than common ones. Nothing is
 //! decided here; guards that are sure keep a near-miss out, everything else goes to who can tell.
 
-use super::{Question, guards, reading::Reading, rules::Rules, sorted, term, tokens::{Kind, parts}};
+use super::{
+    Question, guards,
+    reading::Reading,
+    rules::Rules,
+    sorted, term,
+    tokens::{Kind, parts},
+};
 
 /// Candidates that one verdict call is asked about at most: each costs a call.
 pub const CANDIDATES: usize = 3;
@@ -29,7 +35,8 @@ pub(super) fn features(reading: &Reading) -> Vec<u32> {
             all.push(term(&item.text));
         }
     }
-    let words: Vec<&str> = reading.items.iter().filter(|item| item.kind == Kind::Word).map(|item| item.text.as_str()).collect();
+    let words: Vec<&str> =
+        reading.items.iter().filter(|item| item.kind == Kind::Word).map(|item| item.text.as_str()).collect();
     all.extend(words.windows(2).map(|pair| term(&pair.concat())));
     let mut all = sorted(all);
     all.dedup();
@@ -55,7 +62,11 @@ pub(super) fn grams(tidy: &str) -> Grams {
 }
 
 /// The best candidates for a verdict on `question`, best first, without those that a guard refuses for sure.
-pub fn best<'a, Id>(question: &Question, stored: impl IntoIterator<Item = (&'a Id, &'a Question)>, most: usize) -> Vec<(&'a Id, f32)> {
+pub fn best<'a, Id>(
+    question: &Question,
+    stored: impl IntoIterator<Item = (&'a Id, &'a Question)>,
+    most: usize,
+) -> Vec<(&'a Id, f32)> {
     if question.canonical.is_none() || question.change || !question.self_contained {
         return Vec::new();
     }
@@ -71,7 +82,10 @@ pub fn best<'a, Id>(question: &Question, stored: impl IntoIterator<Item = (&'a I
     }
     found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let fit = found.into_iter().filter_map(|(score, at)| stored.get(at).map(|(id, other)| (*id, *other, score)));
-    fit.filter(|(_, other, _)| guards::may_be_same(question, other)).take(most).map(|(id, _, score)| (id, score)).collect()
+    fit.filter(|(_, other, _)| guards::may_be_same(question, other))
+        .take(most)
+        .map(|(id, _, score)| (id, score))
+        .collect()
 }
 
 /// How rare each feature of the question is among the stored ones.
@@ -91,7 +105,9 @@ fn weights(question: &Question, stored: &[(impl Copy, &Question)]) -> Vec<f32> {
 fn each_shared(a: &[u32], b: &[u32], mut at: impl FnMut(usize)) {
     let mut rest = b;
     for (number, one) in a.iter().enumerate() {
-        while let [first, tail @ ..] = rest && first < one {
+        while let [first, tail @ ..] = rest
+            && first < one
+        {
             rest = tail;
         }
         if rest.first() == Some(one) {

@@ -141,10 +141,11 @@ impl Reading {
         let mut words = spelled(lexed, rules);
         let typed: Vec<String> = words.iter().filter(|word| !word.is_break()).map(|word| word.text.clone()).collect();
         words = without_articles(words);
+        let leads_on = head::leads_on(&words);
         strip_edges(&mut words, rules);
         let tense = head::tense(&words);
         let asks_for_change = head::asks_for_change(&words, rules);
-        let leads_on = head::leads_on(&words);
+        let leads_on = leads_on || head::leads_on(&words);
         words = rewritten(words, rules);
         words = rewritten(words, rules);
         strip_edges(&mut words, rules);
@@ -205,8 +206,8 @@ fn without_articles(words: Vec<Word>) -> Vec<Word> {
 
 fn is_name_here(before: Option<&Word>, after: Option<&Word>) -> bool {
     const NAMED: [&str; 16] = [
-        "module", "class", "struct", "table", "file", "type", "node", "step", "option", "variant", "case", "point", "service",
-        "plan", "variable", "column",
+        "module", "class", "struct", "table", "file", "type", "node", "step", "option", "variant", "case", "point",
+        "service", "plan", "variable", "column",
     ];
     let last = after.is_none_or(Word::is_break);
     last || before.is_some_and(|word| word.is_any(&NAMED)) && after.is_some_and(|word| word.kind == Kind::Word)
@@ -280,7 +281,11 @@ fn rewritten(words: Vec<Word>, rules: &Rules) -> Vec<Word> {
 fn phrase_at(phrase: &Phrase, rest: &[Word], begins: bool) -> bool {
     let n = phrase.from.len();
     let fits = n <= rest.len()
-        && phrase.from.iter().zip(rest).all(|(stem, word)| word.kind == Kind::Word && !word.quoted && word.stem == *stem);
+        && phrase
+            .from
+            .iter()
+            .zip(rest)
+            .all(|(stem, word)| word.kind == Kind::Word && !word.quoted && word.stem == *stem);
     fits && (!phrase.at_start || begins) && (!phrase.at_end || rest.get(n).is_none_or(Word::is_break))
 }
 
@@ -362,11 +367,16 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if let Some(marker) = word.text.strip_prefix('@') {
         return (marker != "what" && marker != "list").then(|| word.text.clone());
     }
-    if (rules.is_stop(&word.text) && !word.quoted && !head::is_verb_using(words, at)) || word.is_any(&["from", "to"]) || head::is_idle(words, at) {
+    if (rules.is_stop(&word.text) && !word.quoted && !head::is_verb_using(words, at))
+        || word.is_any(&["from", "to"])
+        || head::is_idle(words, at)
+    {
         return None;
     }
     let class = rules.class(&word.stem).to_owned();
-    let dropped = head::is_happening(head, words, at, &class) || is_kind_of_name(words, at, &class, rules) || head::is_empty_under(head, at, &class, rules);
+    let dropped = head::is_happening(head, words, at, &class)
+        || is_kind_of_name(words, at, &class, rules)
+        || head::is_empty_under(head, at, &class, rules);
     (!dropped).then_some(class)
 }
 
@@ -409,6 +419,8 @@ fn number_word(words: &[Word], at: usize) -> Option<&'static str> {
     ];
     let word = words.get(at)?;
     let found = NUMBERS.iter().find(|(text, _)| word.text == *text).map(|(_, number)| *number)?;
-    let unit = word.is("second") && at > 0 && words.get(at - 1).is_some_and(|before| before.kind == Kind::Number || before.is("per"));
+    let unit = word.is("second")
+        && at > 0
+        && words.get(at - 1).is_some_and(|before| before.kind == Kind::Number || before.is("per"));
     (!unit).then_some(found)
 }

@@ -120,7 +120,16 @@ pub struct Rules {
 
 /// Lines that say something, without the version.
 fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
-    table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("version "))
+    table
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("version "))
+}
+
+/// The classes, a line each.
+#[cfg(test)]
+pub(super) fn synonyms() -> impl Iterator<Item = &'static str> {
+    lines(SYNONYMS)
 }
 
 /// The version that a table's header names.
@@ -260,7 +269,9 @@ impl Rules {
         known.extend(self.stop.iter());
         known.extend([SYNONYMS, ANTONYMS, GROUPS, FORM, VERBS, CHANGE, LIGHT].into_iter().flat_map(all_words));
         known.extend(lines(IRREGULAR).filter_map(|line| line.split(':').next()));
-        known.extend(self.starts.values().chain(self.ends.values()).flatten().flat_map(|filler| filler.words.iter().copied()));
+        known.extend(
+            self.starts.values().chain(self.ends.values()).flatten().flat_map(|filler| filler.words.iter().copied()),
+        );
         known.extend(lines(PHRASES).flat_map(|line| line.split([' ', '|', '^', '$', '~', '=', '>'])));
         for word in known {
             let word = word.trim_start_matches(['~', '!', '=']);
@@ -280,7 +291,8 @@ impl Rules {
     /// Base form, then stem.
     pub(super) fn stem(&self, word: &str) -> (String, Form) {
         if let Some((base, past)) = self.irregular.get(word) {
-            let form = Form { past: *past, plural: word.ends_with('s') && !word.ends_with("ss"), ing: word.ends_with("ing") };
+            let form =
+                Form { past: *past, plural: word.ends_with('s') && !word.ends_with("ss"), ing: word.ends_with("ing") };
             return (words::stem(base).0, form);
         }
         if self.stop.contains(word) {
@@ -368,6 +380,26 @@ impl Rules {
     pub(super) fn are_rivals(&self, a: u32, b: u32) -> bool {
         let (Some(of_a), Some(of_b)) = (self.groups.get(&a), self.groups.get(&b)) else { return false };
         a != b && of_a.iter().any(|group| of_b.contains(group))
+    }
+
+    /// Each pair of opposites with its line, for the test of the tables.
+    #[cfg(test)]
+    pub(super) fn opposites(&self) -> Vec<(&'static str, String, String)> {
+        let mut all = Vec::new();
+        for (line, left, right) in
+            lines(ANTONYMS).filter_map(|line| line.split_once('|').map(|(left, right)| (line, left, right)))
+        {
+            for a in left.split_whitespace() {
+                all.extend(right.split_whitespace().map(|b| (line, self.class_of(a), self.class_of(b))));
+            }
+        }
+        all
+    }
+
+    /// Every phrase with its first stem.
+    #[cfg(test)]
+    pub(super) fn all_phrases(&self) -> impl Iterator<Item = (&String, &Phrase)> {
+        self.phrases.iter().flat_map(|(first, list)| list.iter().map(move |phrase| (first, phrase)))
     }
 
     pub(super) fn shapes_answer(&self, term: u32) -> bool {

@@ -84,7 +84,11 @@ impl<F: Fn(&str) -> bool> Lexer<F> {
         let core = opened.trim_end_matches(['.', ',', '?', '!', ';', ':', '"', '\'']);
         let core = closed(core);
         let tail = opened.get(core.len()..).unwrap_or_default();
-        if self.quoted { self.quoted_core(core) } else { self.core(core) }
+        if self.quoted {
+            self.quoted_core(core)
+        } else {
+            self.core(core)
+        }
         if tail.contains([',', ';', ':', '.', '?', '!']) {
             self.push_break();
         }
@@ -112,7 +116,10 @@ impl<F: Fn(&str) -> bool> Lexer<F> {
         if core.chars().all(|c| c.is_alphabetic() || c == '\'') {
             return self.letters(core);
         }
-        if core.contains('-') && !core.starts_with('-') && core.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '\'') {
+        if core.contains('-')
+            && !core.starts_with('-')
+            && core.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '\'')
+        {
             return self.hyphened(core);
         }
         let bare_call = core.strip_suffix("()").unwrap_or(core);
@@ -133,9 +140,10 @@ impl<F: Fn(&str) -> bool> Lexer<F> {
     /// Letters only: a word, unless capitals inside make it a name.
     fn letters(&mut self, core: &str) {
         let lower = core.to_lowercase();
-        let small_after_small = core.as_bytes().windows(2).any(|pair| {
-            matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase())
-        });
+        let small_after_small = core
+            .as_bytes()
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
         let capitals = core.bytes().take_while(u8::is_ascii_uppercase).count();
         let acronym_and_more = capitals >= 2 && core.len() > capitals + 1;
         if (small_after_small || acronym_and_more) && !(self.known)(&lower) && !core.contains('\'') {
@@ -194,7 +202,8 @@ fn closed(core: &str) -> &str {
 }
 
 fn possessive(core: &str) -> &str {
-    let whole = ["what's", "where's", "who's", "how's", "when's", "why's", "it's", "that's", "there's", "here's", "let's"];
+    let whole =
+        ["what's", "where's", "who's", "how's", "when's", "why's", "it's", "that's", "there's", "here's", "let's"];
     if whole.iter().any(|word| core.eq_ignore_ascii_case(word)) {
         return core;
     }

@@ -18,18 +18,47 @@ pub(super) struct Form {
 const STEM_MIN: usize = 4;
 /// Words on -ing that are no forms of verbs.
 const ING: [&str; 16] = [
-    "string", "thing", "bring", "during", "nothing", "something", "anything", "everything", "king", "ring", "spring",
-    "ping", "sing", "sibling", "ceiling", "wing",
+    "string",
+    "thing",
+    "bring",
+    "during",
+    "nothing",
+    "something",
+    "anything",
+    "everything",
+    "king",
+    "ring",
+    "spring",
+    "ping",
+    "sing",
+    "sibling",
+    "ceiling",
+    "wing",
 ];
 /// Words on -tion that say something else than their stem.
 const TION: [&str; 16] = [
-    "exception", "production", "direction", "section", "position", "question", "function", "condition", "fraction",
-    "relation", "edition", "addition", "partition", "perception", "information", "subscription",
+    "exception",
+    "production",
+    "direction",
+    "section",
+    "position",
+    "question",
+    "function",
+    "condition",
+    "fraction",
+    "relation",
+    "edition",
+    "addition",
+    "partition",
+    "perception",
+    "information",
+    "subscription",
 ];
 /// Words on -ly that are no adverbs.
-const LY: [&str; 17] =
-    ["assembly", "reply", "apply", "supply", "early", "only", "family", "multiply", "anomaly", "daily", "weekly", "monthly", "hourly",
-    "yearly", "nightly", "friendly", "likely"];
+const LY: [&str; 17] = [
+    "assembly", "reply", "apply", "supply", "early", "only", "family", "multiply", "anomaly", "daily", "weekly",
+    "monthly", "hourly", "yearly", "nightly", "friendly", "likely",
+];
 
 /// The stem of a lower-case ASCII word, and its form.
 pub(super) fn stem(word: &str) -> (String, Form) {
@@ -103,7 +132,8 @@ const SLIP_ANY: usize = 6;
 pub(super) fn is_slip(typed: &str, word: &str) -> bool {
     let (a, b) = (typed.as_bytes(), word.as_bytes());
     // What differs only in its ending is another form or another noun (close, closer, closes), not a slip.
-    let agent = |word: &str| word.ends_with("er") || word.ends_with("ers") || word.ends_with("or") || word.ends_with("ors");
+    let agent =
+        |word: &str| word.ends_with("er") || word.ends_with("ers") || word.ends_with("or") || word.ends_with("ors");
     if a.first() != b.first() || a.last() != b.last() || a.len().abs_diff(b.len()) > 1 || agent(typed) != agent(word) {
         return false;
     }

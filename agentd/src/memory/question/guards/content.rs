@@ -42,7 +42,9 @@ pub(in super::super) fn missing(of: &[u32], from: &[u32]) -> Vec<u32> {
     let mut rest = from;
     let mut out = Vec::new();
     for one in of {
-        while let [first, tail @ ..] = rest && first < one {
+        while let [first, tail @ ..] = rest
+            && first < one
+        {
             rest = tail;
         }
         match rest {
@@ -55,7 +57,9 @@ pub(in super::super) fn missing(of: &[u32], from: &[u32]) -> Vec<u32> {
 
 /// Names on both sides that the other does not know, not even in parts: sure. The same fold with other bytes: unsure.
 pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
-    let foreign = |name: &&Name, theirs: &Question, mine: &[u32]| !name.quoted && mine.contains(&name.term) && !knows(theirs, name);
+    let foreign = |name: &&Name, theirs: &Question, mine: &[u32]| {
+        !name.quoted && mine.contains(&name.term) && !knows(theirs, name)
+    };
     let only_a = a.names.iter().any(|name| foreign(&name, b, &unmatched.a));
     let only_b = b.names.iter().any(|name| foreign(&name, a, &unmatched.b));
     if only_a && only_b {
@@ -73,7 +77,9 @@ pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> O
 /// Whether the other side has the name under another spelling.
 fn knows(theirs: &Question, name: &Name) -> bool {
     let has = |one: u32| theirs.typed.binary_search(&one).is_ok();
-    let in_parts = name.parts.first().is_some_and(|part| *part != 0) && name.parts.iter().all(|part| *part == 0 || has(*part));
+    let in_parts = !name.letter
+        && name.parts.first().is_some_and(|part| *part != 0)
+        && name.parts.iter().all(|part| *part == 0 || has(*part));
     theirs.names.iter().any(|other| other.term == name.term) || has(name.term) || in_parts
 }
 
@@ -143,7 +149,7 @@ pub(super) fn negation(unmatched: &Unmatched) -> Option<Refusal> {
 pub(super) fn words_that_steer(unmatched: &Unmatched) -> Option<Refusal> {
     const STEER: [(&[&str], Guard); 3] = [
         (&["or"], Guard::Conjunction),
-        (&["all", "only", "also", "single", "first", "last", "both"], Guard::Quantity),
+        (&["all", "any", "only", "also", "single", "first", "last", "both"], Guard::Quantity),
         (&["your"], Guard::Person),
     ];
     STEER.iter().find_map(|(words, guard)| {

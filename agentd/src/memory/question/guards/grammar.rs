@@ -7,7 +7,9 @@ use super::{
         order::{Place, Role, Side},
         term,
     },
-    Guard, Refusal, content::Unmatched, coverage, family, hard, soft,
+    Guard, Refusal,
+    content::Unmatched,
+    coverage, family, hard, soft,
 };
 
 pub(super) fn aspect(a: &Question, b: &Question, _: &Unmatched) -> Option<Refusal> {
@@ -66,13 +68,18 @@ pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option
     if a.links != b.links && !links_agree(a, b) {
         return soft(Guard::Order);
     }
-    if a.sequence != b.sequence && (bound_otherwise(a, b) || bound_otherwise(b, a) || heads_cross(a, b) || heads_cross(b, a)) {
+    if a.sequence != b.sequence
+        && (bound_otherwise(a, b) || bound_otherwise(b, a) || heads_cross(a, b) || heads_cross(b, a))
+    {
         return soft(Guard::Order);
     }
     let not = term("not");
     let denies = a.heavy.contains(&not);
-    let but_not = |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
-    let same = but_not(a) == but_not(b) || a.groups == b.groups || (!denies && moves_freely(a, b) && stay_together(a, b) && stay_together(b, a));
+    let but_not =
+        |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
+    let same = but_not(a) == but_not(b)
+        || a.groups == b.groups
+        || (!denies && moves_freely(a, b) && stay_together(a, b) && stay_together(b, a));
     if same { None } else { soft(Guard::Order) }
 }
 
@@ -83,25 +90,36 @@ fn roles_cross(a: &Question, b: &Question, tells: impl Fn(&Role) -> bool) -> boo
         question.roles.iter().any(|role| role.verb == one.verb && role.term == one.term && role.side == side)
     };
     let crossed = |from: &Question, to: &Question| {
-        from.roles.iter().any(|role| tells(role) && has(to, role, other(role)) && !has(to, role, role.side) && !has(from, role, other(role)))
+        from.roles.iter().any(|role| {
+            tells(role) && has(to, role, other(role)) && !has(to, role, role.side) && !has(from, role, other(role))
+        })
     };
-    crossed(a, b) && crossed(b, a) || crossed(a, b) && a.roles.len() == b.roles.len() || crossed(b, a) && a.roles.len() == b.roles.len()
+    crossed(a, b) && crossed(b, a)
+        || crossed(a, b) && a.roles.len() == b.roles.len()
+        || crossed(b, a) && a.roles.len() == b.roles.len()
 }
 
 /// The same directed word before different terms, each of which the other question has too.
 fn links_cross(a: &Question, b: &Question) -> bool {
     a.links.iter().any(|(link, one)| {
         !b.links.contains(&(*link, *one))
-            && b.links.iter().any(|(other, two)| link == other && one != two && a.heavy.contains(two) && b.heavy.contains(one) && !a.links.contains(&(*link, *two)))
+            && b.links.iter().any(|(other, two)| {
+                link == other
+                    && one != two
+                    && a.heavy.contains(two)
+                    && b.heavy.contains(one)
+                    && !a.links.contains(&(*link, *two))
+            })
     })
 }
 
 /// Directed words that only one has say nothing against: "remove from" beside "delete in".
 fn links_agree(a: &Question, b: &Question) -> bool {
     let from = term("from");
-    let takes_away = ["delet", "strip", "fetch", "read"].map(term);
+    let takes_away = ["delet", "strip", "fetch", "read", "diff"].map(term);
     let may_lack = |(link, _): &(u32, u32)| *link == from && takes_away.iter().any(|verb| a.heavy.contains(verb));
-    let all_known = |one: &Question, two: &Question| one.links.iter().all(|link| two.links.contains(link) || may_lack(link));
+    let all_known =
+        |one: &Question, two: &Question| one.links.iter().all(|link| two.links.contains(link) || may_lack(link));
     all_known(a, b) && all_known(b, a)
 }
 
@@ -112,17 +130,23 @@ fn focus_differs(a: &Question, b: &Question) -> bool {
 
 /// A term belongs to another verb, is no verb's while the other question has it behind a preposition, or is the verb itself.
 fn bound_otherwise(a: &Question, b: &Question) -> bool {
-    let binds = |question: &Question, verb: u32, one: u32| question.roles.iter().any(|role| role.verb == verb && role.term == one);
+    let binds = |question: &Question, verb: u32, one: u32| {
+        question.roles.iter().any(|role| role.verb == verb && role.term == one)
+    };
     let other_verb = a.roles.iter().any(|role| {
         !binds(b, role.verb, role.term)
-            && b.roles.iter().any(|other| other.term == role.term && other.verb != role.verb && !binds(a, other.verb, other.term))
+            && b.roles
+                .iter()
+                .any(|other| other.term == role.term && other.verb != role.verb && !binds(a, other.verb, other.term))
     });
     let under = |one: u32| b.places.iter().any(|place| place.term == one && place.is_under);
     let moved = a.roles.iter().any(|role| {
         role.side == Side::Undergoes && under(role.term) && !b.roles.iter().any(|other| other.term == role.term)
     });
     let verb = |question: &Question, one: u32| question.places.iter().any(|place| place.is_verb && place.term == one);
-    let only = |here: &Question, there: &Question| here.places.iter().any(|place| place.is_verb && !verb(there, place.term) && there.heavy.contains(&place.term));
+    let only = |here: &Question, there: &Question| {
+        here.places.iter().any(|place| place.is_verb && !verb(there, place.term) && there.heavy.contains(&place.term))
+    };
     other_verb || moved || (only(a, b) && only(b, a))
 }
 
@@ -135,7 +159,9 @@ fn heads_cross(a: &Question, b: &Question) -> bool {
     a.places.iter().filter(|place| place.is_head && !place.is_verb).any(|head| {
         let rest = a.places.iter().filter(|place| place.phrase == head.phrase && place.part != head.part);
         let mut rest = rest.peekable();
-        rest.peek().is_some() && !is_head(head.term) && rest.any(|place| together(head.term, place.term) || is_head(place.term))
+        rest.peek().is_some()
+            && !is_head(head.term)
+            && rest.any(|place| together(head.term, place.term) || is_head(place.term))
     })
 }
 
@@ -144,7 +170,10 @@ fn stay_together(a: &Question, b: &Question) -> bool {
     let is_verb = |one: u32| b.places.iter().any(|place| place.is_verb && place.term == one);
     a.places.windows(2).all(|pair| match pair {
         [x, y] if x.part == y.part && !x.is_verb && !y.is_verb && !is_verb(x.term) && !is_verb(y.term) => {
-            let with = |place: &Place| place.term == x.term && b.places.iter().any(|other| other.term == y.term && other.phrase == place.phrase);
+            let with = |place: &Place| {
+                place.term == x.term
+                    && b.places.iter().any(|other| other.term == y.term && other.phrase == place.phrase)
+            };
             b.places.iter().any(with)
         }
         _ => true,
@@ -154,8 +183,16 @@ fn stay_together(a: &Question, b: &Question) -> bool {
 /// No verb with two names round it: then words may stand in any order.
 fn moves_freely(a: &Question, b: &Question) -> bool {
     let pairs = |question: &Question| {
-        question.roles.iter().any(|role| question.roles.iter().any(|other| role.verb == other.verb && role.side != other.side))
+        question
+            .roles
+            .iter()
+            .any(|role| question.roles.iter().any(|other| role.verb == other.verb && role.side != other.side))
     };
-    let settled = |one: &Question, two: &Question| one.roles.iter().filter(|role| role.counts).all(|role| two.roles.contains(role) || !two.roles.iter().any(|other| other.verb == role.verb));
+    let settled = |one: &Question, two: &Question| {
+        one.roles
+            .iter()
+            .filter(|role| role.counts)
+            .all(|role| two.roles.contains(role) || !two.roles.iter().any(|other| other.verb == role.verb))
+    };
     (!pairs(a) && !pairs(b)) || (settled(a, b) && settled(b, a))
 }

@@ -115,7 +115,11 @@ pub fn compare(a: &Question, b: &Question) -> Match {
 
 /// Lenient: enough of the content is covered and no guard refuses, and no word stands for another.
 pub fn covered(a: &Question, b: &Question) -> bool {
-    a.exact == b.exact || (barred(a, b).is_none() && coverage(a, b) >= CANDIDATE_BAR && refusal(a, b).is_none() && !content::Unmatched::of(a, b).on_both_sides())
+    a.exact == b.exact
+        || (barred(a, b).is_none()
+            && coverage(a, b) >= CANDIDATE_BAR
+            && refusal(a, b).is_none()
+            && !content::Unmatched::of(a, b).on_both_sides())
 }
 
 /// The guard that keeps two questions apart, sure or not; none when they are the same.
@@ -151,11 +155,11 @@ fn refusal(a: &Question, b: &Question) -> Option<Refusal> {
     let all = [
         content::identifier(a, b, &unmatched),
         content::number(a, b),
+        content::negation(&unmatched),
+        content::words_that_steer(&unmatched),
         content::opposite(&unmatched),
         content::rival(&unmatched),
         content::form(&unmatched),
-        content::negation(&unmatched),
-        content::words_that_steer(&unmatched),
         content::amount(a, b),
         grammar::aspect(a, b, &unmatched),
         grammar::tense(a, b, &unmatched),
@@ -170,7 +174,8 @@ fn refusal(a: &Question, b: &Question) -> Option<Refusal> {
 pub(super) fn coverage(a: &Question, b: &Question) -> f32 {
     const LIGHT: f32 = 0.25;
     let (unmatched_a, unmatched_b) = (content::missing(&a.heavy, &b.heavy), content::missing(&b.heavy, &a.heavy));
-    let light = (content::missing(&a.light, &b.light).len() + content::missing(&b.light, &a.light).len()) as f32 * LIGHT;
+    let light =
+        (content::missing(&a.light, &b.light).len() + content::missing(&b.light, &a.light).len()) as f32 * LIGHT;
     let all = (a.heavy.len() + b.heavy.len()) as f32 + (a.light.len() + b.light.len()) as f32 * LIGHT;
     if all > 0.0 { 1.0 - ((unmatched_a.len() + unmatched_b.len()) as f32 + light) / all } else { 0.0 }
 }
