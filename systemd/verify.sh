@@ -6,11 +6,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-for unit in agentd.service agentd.socket agentd@.service; do
-    sed -E 's#^(ExecStart=)\S+/agentd$#\1/bin/true#' "$here/$unit" > "$copy/$unit"
+for unit in agentd.service agentd.socket agentd@.service agentd-backup.service agentd-backup.timer; do
+    sed -E -e 's#^(ExecStart=)\S+/agentd$#\1/bin/true#' \
+        -e 's#^(ExecStart=)\S+/agentctl( memory backup)$#\1/bin/true\2#' "$here/$unit" > "$copy/$unit"
 done
-# The replacement must have met both services, or a changed line would be checked by nobody.
-if [ "$(grep -l '^ExecStart=/bin/true$' "$copy"/*.service | wc -l)" != 2 ]; then
+# The replacement must have met every service, or a changed line would be checked by nobody.
+if [ "$(grep -lE '^ExecStart=/bin/true( memory backup)?$' "$copy"/*.service | wc -l)" != 3 ]; then
     echo "verify.sh: an ExecStart line was not recognised" >&2
     exit 1
 fi
@@ -28,5 +29,6 @@ check() {
 # A user manager wants a runtime directory; here any will do.
 export XDG_RUNTIME_DIR=$copy
 check --user verify --man=no "$copy/agentd.service" "$copy/agentd.socket"
+check --user verify --man=no "$copy/agentd-backup.service" "$copy/agentd-backup.timer"
 check --system verify --man=no "$copy/agentd@someone.service"
-echo "systemd/verify.sh: agentd.service, agentd.socket and agentd@.service are in order ($(systemd-analyze --version | head -n 1))"
+echo "systemd/verify.sh: agentd.service, agentd.socket, agentd@.service and agentd-backup.{service,timer} are in order ($(systemd-analyze --version | head -n 1))"

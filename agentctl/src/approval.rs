@@ -1,4 +1,4 @@
-//! Asks the user about a tool call: on the terminal, never anywhere else.
+//! Asks the user about a tool call, or whether to erase something: on the terminal, never anywhere else.
 //!
 //! Refuses to guess: no terminal, no answer, an end of input or a time-out all mean no.
 
@@ -33,17 +33,33 @@ impl Approver {
 
     /// Asks until the user gives one of the three answers. A signal or the end of input means no.
     pub fn decide(&mut self, approval: &Approval, interrupts: &Interrupts) -> Decision {
-        let mut text = question(approval);
+        self.ask(&question(approval), "Please answer y, s or n: ", parse, interrupts).unwrap_or(Decision::No)
+    }
+
+    /// Asks a question until it is answered with yes or no. A signal or the end of input means no.
+    pub fn confirm(&mut self, question: &str, interrupts: &Interrupts) -> bool {
+        // Of the words that answer an approval, the one for a session means nothing here.
+        let parse = |line: &str| parse(line).filter(|decision| *decision != Decision::Session);
+        let decision = self.ask(&sanitize::neutralise(question), "Please answer y or n: ", parse, interrupts);
+        decision == Some(Decision::Once)
+    }
+
+    /// Asks until `parse` understands the answer; `None` when none comes.
+    fn ask(
+        &mut self,
+        question: &str,
+        again: &str,
+        parse: impl Fn(&str) -> Option<Decision>,
+        interrupts: &Interrupts,
+    ) -> Option<Decision> {
+        let mut text = question;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if io::stderr().lock().write_all(text.as_bytes()).is_err() {
-                return Decision::No;
+            io::stderr().lock().write_all(text.as_bytes()).ok()?;
+            if let Some(decision) = parse(&self.read_line(interrupts, deadline)?) {
+                return Some(decision);
             }
-            let Some(line) = self.read_line(interrupts, deadline) else { return Decision::No };
-            if let Some(decision) = parse(&line) {
-                return decision;
-            }
-            text = "Please answer y, s or n: ".to_owned();
+            text = again;
         }
     }
 

@@ -9,6 +9,12 @@ use clap_complete::Shell;
 
 use crate::exit::ErrorStyle;
 
+mod cache;
+mod memory;
+
+pub use cache::CacheCommand;
+pub use memory::{Extent, MemoryCommand, PrefsCommand};
+
 /// Ends the page of every help and of the manual.
 pub const EXIT_STATUS: &str = "\
 Exit status:
@@ -34,6 +40,7 @@ Examples:
   agentctl ask which module accepts connections?
   cargo test 2>&1 | agentctl ask why does this fail?
   agentctl ask -c and what calls it?
+  agentctl ask --fresh which module accepts connections?
   agentctl ask -f Cargo.toml -f build.rs what does the build need?
   agentctl ask --json 'list the public types' | jq -r .answer
   echo 'explain src/main.rs' | agentctl ask -
@@ -112,6 +119,12 @@ pub enum Command {
     /// The sessions in the daemon's memory
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// The answers in memory, which cost nothing while the code is unchanged
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// What is kept beyond a session: preferences, backups, export, forgetting
+    #[command(subcommand)]
+    Memory(MemoryCommand),
     /// Print the JSON Schema of the protocol
     Schema,
     /// Print the completion script of a shell
@@ -172,9 +185,12 @@ pub struct TurnArgs {
     /// Most model calls for one question [default: as configured, 30]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_turns: Option<u32>,
-    /// Leave no trace in the session
+    /// Leave no trace in the session, nor in what outlives it
     #[arg(long)]
     pub ephemeral: bool,
+    /// Ask the model also when the answer is in memory; the new answer takes the old one's place
+    #[arg(long)]
+    pub fresh: bool,
     /// Show the model's reasoning too, on standard error or as events
     #[arg(long)]
     pub reasoning: bool,
@@ -192,6 +208,9 @@ pub struct AskArgs {
     /// What the question is about and how it is answered.
     #[command(flatten)]
     pub turn: TurnArgs,
+    /// Take the similar answer that an earlier reply offered, if what it rests on is unchanged
+    #[arg(long, conflicts_with = "fresh")]
+    pub reuse: bool,
     /// One JSON object with answer, source, usage and price; the same as --output-format json
     #[arg(long, conflicts_with = "output_format")]
     pub json: bool,
@@ -354,6 +373,8 @@ impl Cli {
             },
             Command::Status(flag) | Command::Doctor(flag) | Command::Models(flag) => flag.json,
             Command::Daemon(DaemonCommand::Status(flag)) => flag.json,
+            Command::Cache(command) => command.wants_json(),
+            Command::Memory(command) => command.wants_json(),
             Command::Sessions(SessionsCommand::List { json, .. } | SessionsCommand::Show { json, .. }) => *json,
             _ => false,
         };
@@ -397,6 +418,8 @@ mod tests {
             &["agentctl", "ask", "--json", "--output-format", "text", "x"],
             &["agentctl", "-q", "-v", "status"],
             &["agentctl", "sessions", "clear"],
+            &["agentctl", "ask", "--fresh", "--reuse", "x"],
+            &["agentctl", "chat", "--reuse"],
             &["agentctl", "nonsense"],
         ] {
             assert_eq!(Cli::try_parse_from(args).unwrap_err().exit_code(), 2, "{args:?}");

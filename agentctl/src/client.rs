@@ -29,6 +29,9 @@ const CHUNK: usize = 16 * 1024;
 pub const QUICK: Duration = Duration::from_secs(5);
 /// For requests that ask the provider (the list of models): its own connect and read time-outs are shorter.
 pub const PROVIDER: Duration = Duration::from_secs(60);
+/// For requests that write and sync files: a backup, a restore, a rewrite of the store. A few megabytes take less than a
+/// second on any disk but a network's or a dying one, which gets a minute.
+pub const FILES: Duration = Duration::from_secs(60);
 /// How long a turn may be silent before the daemon is asked whether it lives. A thinking model says nothing for minutes.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How long it may then take to answer. A stopped or stuck daemon must not hold a shell or a cron job.

@@ -28,6 +28,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
     llm::{Choice, Chooser},
+    memory::{Memory, store::Opening},
     observe::log::LogHandle,
     process,
     redact::{Redactor, Redactors},
@@ -93,6 +94,8 @@ pub struct Parts {
     pub warnings: Vec<String>,
     /// Directory of the global AGENTS.md.
     pub config_dir: Option<PathBuf>,
+    /// What outlives the sessions, still opening.
+    pub memory: Arc<Memory>,
 }
 
 impl Daemon {
@@ -100,7 +103,7 @@ impl Daemon {
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let daemon = Self {
-            agent: Agent::new(clock, parts.config_dir),
+            agent: Agent::new(clock, parts.config_dir, parts.memory),
             turns: Arc::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
@@ -148,7 +151,18 @@ impl Daemon {
         if let Some(log) = &self.log {
             log.set_redactor(redactors.kept(false).clone());
         }
+        self.agent.memory.set_redactor(redactors.kept(false).clone());
         *lock(&self.redactors) = redactors;
+    }
+
+    /// Takes what the store holds. To be awaited before the first request.
+    pub async fn load_memory(&self, opening: Opening) {
+        self.agent.memory.load(opening, &self.config().memory, self.agent.clock.now()).await;
+    }
+
+    /// Holds the caps of the memory.
+    pub async fn hold_caps(&self) {
+        self.agent.memory.clean_up(&self.config().memory, self.agent.clock.now()).await;
     }
 
     /// True once the daemon takes no new turns.
@@ -215,9 +229,10 @@ impl Daemon {
                 fact("config", config),
                 fact("redaction", redactors.describe(current.config.redact.outbound)),
                 fact("redacted", redactors.counts().describe()),
+                fact("memory", self.agent.memory.describe()),
                 fact("sandbox", "none; writes and commands outside the read-only list ask".into()),
             ],
-            warnings: self.warnings.iter().map(|warning| told(warning)).collect(),
+            warnings: self.warnings.iter().chain(&self.agent.memory.warnings()).map(|it| told(it)).collect(),
         }
     }
 
@@ -249,6 +264,7 @@ impl Daemon {
         }
         *lock(&self.current) = Arc::new(Current::new(new));
         self.renew_redactors(lock(&self.chosen).as_ref());
+        self.hold_caps().await;
         tracing::info!(changed = diff.changed.len(), "configuration reloaded");
         Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart })
     }
@@ -304,6 +320,8 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         // Otherwise each command's supervisor ends its tree when it sees that we are gone.
         process::stop_all().await;
     }
+    let memory = Arc::clone(&daemon.agent.memory);
+    let _ = tokio::task::spawn_blocking(move || memory.close()).await;
     drop(file);
     tracing::info!("stopped");
     broken.unwrap_or(Ok(()))

@@ -22,6 +22,7 @@ use crate::{
     cli::{self, Cli, Command},
     config::{Config, Loaded},
     daemon::{self, Daemon, Parts},
+    memory::Memory,
     observe, paths, process,
     redact::{Redactor, is_redacting},
     server::listen::{self, Lock},
@@ -225,6 +226,8 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
     let foreground = matches!(report, Report::Foreground);
     let mut warnings = Vec::new();
+    // Opens on a thread of its own while the rest gets ready.
+    let (memory, opening) = Memory::open(&start.endpoint.state_dir);
     // The guard writes what is queued when it is dropped, after everything that logs.
     let log = observe::log::init(&start.endpoint.log_dir(), &start.loaded.config.log, foreground)
         .map_err(|error| warnings.push(format!("there is no log: {error}")))
@@ -258,7 +261,9 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
             log: log.as_ref().map(|guard| guard.handle().clone()),
             warnings,
             config_dir: paths::config_dir(),
+            memory,
         }));
+        daemon.load_memory(opening).await;
         let ended = daemon::run(daemon, bound, || report.ready(&ready)).await;
         ended.map_err(|e| Failed::new(format!("agentd stopped: {e}")))
     });

@@ -76,12 +76,12 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Protocol major version: a client of another one is served in JSON, as far as its requests still exist.
 pub const PROTOCOL_MAJOR: u16 = 1;
 /// Protocol minor version.
-pub const PROTOCOL_MINOR: u16 = 0;
+pub const PROTOCOL_MINOR: u16 = 1;
 /// The generated JSON Schema of all methods and events, as `agentctl schema` prints it.
 pub const SCHEMA: &str = include_str!("../schema.json");
 /// First 16 bytes of the SHA-256 of [`SCHEMA`]; a test holds the two together.
 pub const FINGERPRINT: [u8; 16] =
-    [0xe2, 0xaa, 0x94, 0x3d, 0xbe, 0xa0, 0x8f, 0x25, 0x36, 0x88, 0x5c, 0x46, 0x53, 0xce, 0x27, 0x42];
+    [0xed, 0x92, 0xa0, 0x88, 0x52, 0x11, 0x70, 0x75, 0xa4, 0x27, 0xe9, 0x07, 0x32, 0x4d, 0xd1, 0x69];
 
 /// How long a client may take over its first bytes: a local peer needs microseconds; a stuck one holds a slot.
 pub const HELLO_DEADLINE: Duration = Duration::from_secs(2);
@@ -115,6 +115,7 @@ pub struct ServerMessage {
 /// What a reply holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time and is written or taken apart at once")]
 pub enum Body {
     /// Something happened; the request goes on.
     Event(Event),

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{list, rpc::RequestId};
 
+pub use self::{cache::*, memory::*, sessions::*};
+
 /// Who may send a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
@@ -119,6 +121,32 @@ requests! {
     SessionsClear(SessionsClearRequest) -> ClearReport, "sessions.clear", Ask;
     /// The models the provider offers, with our prices.
     Models(ModelsRequest) -> ModelsReport, "models", Read;
+    /// The cached answers of a project, or of all.
+    CacheList(CacheListRequest) -> CacheReport, "cache.list", Read;
+    /// Why a question is answered from memory, or is not.
+    CacheWhy(CacheWhyRequest) -> WhyReport, "cache.why", Read;
+    /// Take a wrong answer out, and never serve it for that question again.
+    CacheReject(CacheRejectRequest) -> RejectReport, "cache.reject", Ask;
+    /// Drop the cached answers of a project, or all of the asking user.
+    CacheClear(CacheClearRequest) -> CacheClearReport, "cache.clear", Ask;
+    /// Hits, misses and refusals since the start.
+    CacheStats(CacheStatsRequest) -> CacheStatsReport, "cache.stats", Read;
+    /// What is kept: counts, bytes, caps, ages, the last backup.
+    MemoryStatus(MemoryStatusRequest) -> MemoryReport, "memory.status", Read;
+    /// The preferences that apply.
+    PrefsList(PrefsListRequest) -> PrefsReport, "memory.prefs", Read;
+    /// Set a preference.
+    PrefsSet(PrefsSetRequest) -> PrefsSetReport, "memory.prefs.set", Ask;
+    /// Unset a preference.
+    PrefsUnset(PrefsUnsetRequest) -> PrefsUnsetReport, "memory.prefs.unset", Ask;
+    /// Write a backup.
+    Backup(BackupRequest) -> BackupReport, "memory.backup", Admin;
+    /// Replace the memory by a backup, after all of it was checked.
+    Restore(RestoreRequest) -> RestoreReport, "memory.restore", Admin;
+    /// What is kept of the asking user, page by page, for people.
+    Export(ExportRequest) -> ExportPage, "memory.export", Read;
+    /// Erase what is kept of the asking user: a conversation, a project, or all.
+    Forget(ForgetRequest) -> ForgetReport, "memory.forget", Ask;
 }
 
 /// Shared derives of every wire struct.
@@ -133,6 +161,10 @@ macro_rules! wire {
         )*
     };
 }
+
+mod cache;
+mod memory;
+mod sessions;
 
 wire! {
     /// Parameters of `status`: none.
@@ -230,6 +262,10 @@ wire! {
         pub ephemeral: bool,
         /// Send `reasoning` events too.
         pub reasoning: bool,
+        /// Ask the model also when the answer is in memory; the new answer takes the old one's place.
+        pub fresh: bool,
+        /// Take the similar answer that an earlier reply offered, if what it rests on is unchanged.
+        pub reuse: bool,
     }
 
     /// A named text that travels with a question.
@@ -267,6 +303,36 @@ wire! {
         pub redactions: u32,
         /// Milliseconds from the request to the answer.
         pub elapsed_ms: u64,
+        /// The cached answer that this is; none when it is a new one.
+        pub cached: Option<Cached>,
+        /// On a miss: an answer in memory whose question is alike, and which was not taken unasked.
+        pub similar: Option<Similar>,
+        /// On a miss: why the answer in memory was not taken, such as a file that has changed. Empty when there was none.
+        pub miss: String,
+    }
+
+    /// Where a cached answer comes from.
+    pub struct Cached {
+        /// Id for `cache.why` and `cache.reject`.
+        pub id: String,
+        /// The question it was given to, redacted.
+        pub question: String,
+        /// Seconds since then.
+        pub age_s: u64,
+        /// Files, listings and searches that were verified for this reply.
+        pub dependencies: u32,
+        /// Served by coverage and guards alone: `answers.similarity = "lenient"`, or `reuse`.
+        pub lenient: bool,
+    }
+
+    /// A question in memory that is like the one asked.
+    pub struct Similar {
+        /// The question, redacted.
+        pub question: String,
+        /// How much of the two is the same, 0 to 1.
+        pub score: f64,
+        /// Seconds since it was answered.
+        pub age_s: u64,
     }
 
     /// Tokens of a turn, all model calls added up.
@@ -316,90 +382,6 @@ wire! {
         /// Changed keys that need a restart to take effect.
         #[serde(deserialize_with = "list::any")]
         pub restart_needed: Vec<String>,
-    }
-
-    /// Parameters of `sessions.list`.
-    pub struct SessionsListRequest {
-        /// Directory of the project; empty: all projects of the asking user.
-        pub cwd: String,
-    }
-
-    /// Result of `sessions.list`.
-    pub struct SessionsReport {
-        /// Newest first.
-        #[serde(deserialize_with = "list::any")]
-        pub sessions: Vec<SessionSummary>,
-    }
-
-    /// One line of `sessions.list`.
-    pub struct SessionSummary {
-        /// Project root.
-        pub project: String,
-        /// Session name.
-        pub name: String,
-        /// Conversations in memory.
-        pub conversations: u32,
-        /// Files in memory.
-        pub files: u32,
-        /// Seconds since the last use.
-        pub idle_s: u64,
-        /// First words of the last question, redacted.
-        pub last_question: String,
-    }
-
-    /// Parameters of `sessions.show`.
-    pub struct SessionsShowRequest {
-        /// Directory of the project.
-        pub cwd: String,
-        /// Session name; empty: `default`.
-        pub name: String,
-    }
-
-    /// Result of `sessions.show`.
-    pub struct SessionDetail {
-        /// The same figures as in the list.
-        pub summary: SessionSummary,
-        /// Last files accessed, newest first, relative to the project.
-        #[serde(deserialize_with = "list::any")]
-        pub files: Vec<String>,
-        /// What the session is doing now; empty when idle.
-        pub task: String,
-        /// Oldest first.
-        #[serde(deserialize_with = "list::any")]
-        pub conversations: Vec<ConversationView>,
-    }
-
-    /// One conversation for people.
-    pub struct ConversationView {
-        /// Conversation id.
-        pub id: String,
-        /// Seconds since its last turn.
-        pub age_s: u64,
-        /// Questions and final answers, redacted.
-        #[serde(deserialize_with = "list::any")]
-        pub exchanges: Vec<Exchange>,
-    }
-
-    /// A question and its answer.
-    pub struct Exchange {
-        /// The question, redacted.
-        pub question: String,
-        /// The answer, redacted; empty when the turn failed.
-        pub answer: String,
-    }
-
-    /// Parameters of `sessions.clear`.
-    pub struct SessionsClearRequest {
-        /// Directory of the project.
-        pub cwd: String,
-        /// Session name; empty: all sessions of the project.
-        pub name: String,
-    }
-
-    /// Result of `sessions.clear`.
-    pub struct ClearReport {
-        /// Sessions forgotten.
-        pub cleared: u32,
     }
 
     /// Parameters of `models`: none.

@@ -7,6 +7,8 @@
  *   floor first http PORT FILE MARK N   N times on a new connection: microseconds from sending FILE to seeing MARK
  *   floor first unix SOCKET FILE MARK N the same over a Unix socket
  *   floor hold SOCKET N SECONDS         open N connections and keep them
+ *   floor load SOCKET FILE N SECONDS    send FILE's line on N connections, again at each reply's last line; replies per
+ *                                       second, then the median and the 99th percentile of a reply in microseconds
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -174,6 +177,63 @@ static int hold(const char *path, int n, int seconds) {
     return 0;
 }
 
+struct connection {
+    int fd;
+    size_t have;
+    long long sent;
+    char line[1 << 16];
+};
+
+static int by_size(const void *a, const void *b) {
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+    return (x > y) - (x < y);
+}
+
+/* A reply is whole at the line that holds `"result":`; an `"error":` ends the run. */
+static int replied(struct connection *c) {
+    ssize_t k = read(c->fd, c->line + c->have, sizeof c->line - c->have);
+    if (k <= 0) fail("read");
+    c->have += (size_t)k;
+    if (c->line[c->have - 1] != '\n' || !memmem(c->line, c->have, "\"result\":", 9)) return 0;
+    c->have = 0;
+    return 1;
+}
+
+static int load(const char *path, const char *file, int n, int seconds) {
+    enum { KEPT = 1 << 22 };
+    static char request[65536];
+    unsigned *times = malloc(sizeof *times * KEPT);
+    struct connection *all = calloc((size_t)n, sizeof *all);
+    int in = open(file, O_RDONLY), epoll = epoll_create1(EPOLL_CLOEXEC);
+    ssize_t size = in < 0 ? -1 : read(in, request, sizeof request);
+    if (size <= 0) fail(file);
+    long long start = microseconds(), end = start + seconds * 1000000LL, now = start;
+    size_t count = 0;
+    for (int i = 0; i < n; i++) {
+        all[i].fd = connect_unix(path);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event)) fail("epoll_ctl");
+        all[i].sent = microseconds();
+        send_all(all[i].fd, request, (size_t)size);
+    }
+    while (now < end && count < KEPT) {
+        struct epoll_event events[64];
+        int ready = epoll_wait(epoll, events, 64, RUN_SECONDS * 1000);
+        if (ready <= 0) fail("no reply");
+        for (int i = 0; i < ready; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (!replied(c)) continue;
+            now = microseconds();
+            if (count < KEPT) times[count++] = (unsigned)(now - c->sent);
+            c->sent = now;
+            send_all(c->fd, request, (size_t)size);
+        }
+    }
+    qsort(times, count, sizeof *times, by_size);
+    printf("%.0f %u %u\n", (double)count * 1e6 / (double)(now - start), times[count / 2], times[count * 99 / 100]);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     if (!strcmp(what, "true")) return 0;
@@ -181,6 +241,7 @@ int main(int argc, char **argv) {
     if (!strcmp(what, "client") && argc == 3) return client(argv[2]);
     if (!strcmp(what, "spawn") && argc >= 4) return spawn(atoi(argv[2]), argv + 3);
     if (!strcmp(what, "first") && argc == 7) return first(!strcmp(argv[2], "http"), argv[3], argv[4], argv[5], atoi(argv[6]));
+    if (!strcmp(what, "load") && argc == 6) return load(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
     if (!strcmp(what, "hold") && argc == 5) return hold(argv[2], atoi(argv[3]), atoi(argv[4]));
     fprintf(stderr, "see the head of floor.c\n");
     return 2;

@@ -25,7 +25,7 @@ pub(super) fn run(app: &App, args: &AskArgs) -> Outcome {
     let question = input::question(&args.words, &args.files, app.screen.quiet)?;
     let file = args.output.as_deref().map(OutputFile::create).transpose()?;
     let approver = if format == OutputFormat::Text { approver() } else { None };
-    let request = request(&args.turn, question, cwd, approver.is_some());
+    let request = AskRequest { reuse: args.reuse, ..request(&args.turn, question, cwd, approver.is_some()) };
     let interrupts = Interrupts::install()?;
     let answer = match format {
         OutputFormat::Text => {
@@ -33,7 +33,7 @@ pub(super) fn run(app: &App, args: &AskArgs) -> Outcome {
         }
         OutputFormat::Json => {
             let answer = turn::run(app, &request, &mut SilentView, &interrupts)?;
-            json::print(&answer)?;
+            json::print_answer(&answer)?;
             answer
         }
         OutputFormat::StreamJson => {
@@ -78,5 +78,7 @@ pub(super) fn request(args: &TurnArgs, question: Question, cwd: String, interact
         detach: false,
         ephemeral: args.ephemeral,
         reasoning: args.reasoning,
+        fresh: args.fresh,
+        reuse: false,
     }
 }

@@ -21,6 +21,8 @@ use crate::{
     render::{json, sanitize},
 };
 
+mod memory;
+
 /// Below this the daemon's store and logs cannot be trusted to fit.
 const DISK_FAIL: u64 = 16 * 1024 * 1024;
 /// Below this it is worth a word.
@@ -114,6 +116,7 @@ fn examine() -> Vec<Finding> {
         Ok(endpoint) => {
             findings.push(state_dir(&endpoint));
             findings.push(log_dir(&endpoint));
+            findings.extend(memory::findings(&endpoint));
             findings.push(disk(&endpoint));
             findings.extend(meeting_place(&endpoint));
             findings.extend(clock(&endpoint));

@@ -44,7 +44,7 @@ const ENVIRONMENT: &str = r#".SH ENVIRONMENT
 the daemon's socket; then no other place is looked at
 .TP
 .B AGENTD_STATE_DIR
-directory of the daemon's lock and logs
+directory of the daemon's lock, logs, memory and backups
 .TP
 .B AGENTD_BIN
 the agentd program to start; otherwise the one beside agentctl, then the first on PATH
@@ -70,6 +70,12 @@ held by the client that starts the daemon
 .TP
 .I ~/.local/state/agentd/log/
 one file a day
+.TP
+.I ~/.local/state/agentd/memory/
+answers, conversations and preferences that outlive the daemon
+.TP
+.I ~/.local/state/agentd/backups/
+the last backups of them
 "#;
 
 pub(super) fn run(command: Option<&str>) -> Outcome {

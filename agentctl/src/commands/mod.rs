@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod ask;
+mod cache;
 mod chat;
 mod completions;
 mod config;
@@ -17,6 +18,7 @@ mod daemon;
 mod doctor;
 mod logs;
 mod man;
+mod memory;
 mod models;
 mod redact;
 mod schema;
@@ -47,6 +49,8 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Daemon(command) => daemon::run(&app, &command),
         Command::Models(flag) => models::run(&app, flag.json),
         Command::Sessions(command) => sessions::run(&app, command),
+        Command::Cache(command) => cache::run(&app, command),
+        Command::Memory(command) => memory::run(&app, command),
         _ => Ok(0),
     }
 }
@@ -55,4 +59,11 @@ pub fn run(cli: Cli) -> Outcome {
 fn print(text: &str) -> Outcome {
     Out.write_all(text.as_bytes())?;
     Ok(0)
+}
+
+/// Names and values in two columns, a row a line.
+fn table(rows: impl IntoIterator<Item = (String, String)>, indent: &str) -> String {
+    let rows: Vec<(String, String)> = rows.into_iter().collect();
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    rows.iter().map(|(name, value)| format!("{indent}{name:<width$}  {}\n", value.trim())).collect()
 }

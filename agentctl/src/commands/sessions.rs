@@ -6,14 +6,13 @@ use proto::{
     Request, Response, SessionDetail, SessionsClearRequest, SessionsListRequest, SessionsReport, SessionsShowRequest,
 };
 
-use super::status::duration;
 use crate::{
     app::{self, App},
     cli::SessionsCommand,
     client,
     exit::{Outcome, Stop},
     input,
-    render::{json, sanitize},
+    render::{figures::span, json, sanitize},
 };
 
 /// Most characters of a question or path in a list.
@@ -66,7 +65,7 @@ fn list(report: &SessionsReport, with_project: bool) -> String {
             session.name,
             session.conversations,
             session.files,
-            duration(session.idle_s),
+            span(session.idle_s),
             sanitize::one_line(&session.last_question, CELL_MAX),
         );
         if with_project {
@@ -78,12 +77,12 @@ fn list(report: &SessionsReport, with_project: bool) -> String {
 
 fn show(detail: &SessionDetail) -> String {
     let summary = &detail.summary;
-    let mut text = format!("session {} of {}, used {} ago\n", summary.name, summary.project, duration(summary.idle_s));
+    let mut text = format!("session {} of {}, used {} ago\n", summary.name, summary.project, span(summary.idle_s));
     if !detail.task.is_empty() {
         let _ = writeln!(text, "now: {}", detail.task);
     }
     for conversation in &detail.conversations {
-        let _ = writeln!(text, "\nconversation {} ({} ago)", conversation.id, duration(conversation.age_s));
+        let _ = writeln!(text, "\nconversation {} ({} ago)", conversation.id, span(conversation.age_s));
         for exchange in &conversation.exchanges {
             let _ = writeln!(text, "  > {}", indent(&exchange.question));
             let answer = if exchange.answer.is_empty() { "(no answer)" } else { exchange.answer.as_str() };

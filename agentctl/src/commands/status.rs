@@ -7,7 +7,7 @@ use proto::StatusReport;
 use crate::{
     app::{self, App},
     exit::Outcome,
-    render::{json, sanitize},
+    render::{figures, json, sanitize},
 };
 
 pub(super) fn run(app: &App, as_json: bool) -> Outcome {
@@ -24,7 +24,7 @@ fn text(report: &StatusReport) -> String {
     let state = if report.draining { "stopping" } else { "ready" };
     let mut rows = vec![
         ("pid".to_owned(), report.pid.to_string()),
-        ("up".to_owned(), duration(report.uptime_s)),
+        ("up".to_owned(), figures::span(report.uptime_s)),
         ("socket".to_owned(), report.socket.clone()),
         ("state".to_owned(), report.state_dir.clone()),
         ("connections".to_owned(), report.connections.to_string()),
@@ -32,25 +32,11 @@ fn text(report: &StatusReport) -> String {
         ("protocol".to_owned(), report.protocol.clone()),
     ];
     rows.extend(report.facts.iter().map(|fact| (fact.name.replace('_', " "), fact.value.clone())));
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let mut text = format!("agentd {} is {state}\n", report.version);
-    for (name, value) in rows {
-        let _ = writeln!(text, "  {name:<width$}  {}", value.trim());
-    }
+    let mut text = format!("agentd {} is {state}\n{}", report.version, super::table(rows, "  "));
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {warning}");
     }
     text
-}
-
-/// A time span for people.
-pub(super) fn duration(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..86_400 => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,19 @@
-//! The line under an answer: where it came from, tokens, price, time.
+//! The line under an answer: where it came from, tokens, price, time; above it, why it is not from memory.
 
-use proto::{Answer, Source};
+use proto::{Answer, Cached, Similar, Source};
+
+use super::{
+    figures::{counted, dollars, elapsed, grouped, percent, span},
+    sanitize,
+};
+
+/// Most characters of a question in the footer: enough to know it again, and the line stays one.
+const QUESTION_MAX: usize = 60;
 
 /// The footer of an answer.
 pub fn footer(answer: &Answer) -> String {
     let mut parts = vec![source(answer)];
+    parts.extend(answer.cached.as_ref().map(rests));
     let usage = &answer.usage;
     if usage.prompt_tokens + usage.completion_tokens > 0 {
         parts.push(format!(
@@ -15,6 +24,8 @@ pub fn footer(answer: &Answer) -> String {
         ));
     }
     match (answer.cost_usd, answer.source) {
+        // What was free is told by what it saved.
+        (Some(0.0), Source::Exact | Source::Near) => {}
         (Some(cost), _) => parts.push(dollars(cost)),
         (None, Source::Model | Source::Verdict) => parts.push("price unknown".to_owned()),
         (None, _) => {}
@@ -27,19 +38,59 @@ pub fn footer(answer: &Answer) -> String {
         1 => parts.push("1 secret redacted".to_owned()),
         n => parts.push(format!("{n} secrets redacted")),
     }
-    parts.push(seconds(answer.elapsed_ms));
+    parts.push(elapsed(answer.elapsed_ms));
     parts.join(" · ")
+}
+
+/// Why the answer is not from memory though something like it is there: a line each, none when there is nothing to say,
+/// or when the notices of the turn have said it.
+pub fn notes(answer: &Answer, noticed: &str) -> Vec<String> {
+    let untold = |why: &&str| !why.is_empty() && !noticed.contains(why);
+    let miss = Some(answer.miss.trim()).filter(untold).map(|why| missed(why, answer.source));
+    miss.into_iter().chain(answer.similar.as_ref().map(offered)).collect()
 }
 
 fn source(answer: &Answer) -> String {
     match answer.source {
         Source::Model if answer.model.is_empty() => "model".to_owned(),
         Source::Model => answer.model.clone(),
-        Source::Exact => "from memory (same question, unchanged code)".to_owned(),
-        Source::Near => "from memory (equal question, unchanged code)".to_owned(),
-        Source::Verdict => "from memory (equal question, confirmed by the model)".to_owned(),
+        Source::Exact => from_memory("exact", None, answer.cached.as_ref()),
+        Source::Near => from_memory("near", answer.cached.as_ref(), answer.cached.as_ref()),
+        Source::Verdict => from_memory("verdict", answer.cached.as_ref(), answer.cached.as_ref()),
         Source::Offline => "offline: found without a model".to_owned(),
     }
+}
+
+/// `asked`: the answer whose question is shown, because it was put in other words.
+fn from_memory(kind: &str, asked: Option<&Cached>, cached: Option<&Cached>) -> String {
+    let lenient = if cached.is_some_and(|cached| cached.lenient) { ", lenient" } else { "" };
+    let question = asked.map(|cached| format!(": {}", quoted(&cached.question))).unwrap_or_default();
+    format!("from memory ({kind}{lenient}{question})")
+}
+
+fn rests(cached: &Cached) -> String {
+    let verified = match cached.dependencies {
+        0 => "rests on no file".to_owned(),
+        n => format!("{} verified", counted(n.into(), "dependency", "dependencies")),
+    };
+    format!("asked {} ago · {verified}", span(cached.age_s))
+}
+
+fn missed(why: &str, source: Source) -> String {
+    match source {
+        Source::Model => format!("{why}: asked anew"),
+        _ => why.to_owned(),
+    }
+}
+
+fn offered(similar: &Similar) -> String {
+    let (score, question) = (percent(similar.score), quoted(&similar.question));
+    format!("similar answer in memory, {score}, {} old: {question}; --reuse takes it", span(similar.age_s))
+}
+
+/// A question in quotation marks, cut to what a footer holds.
+pub fn quoted(question: &str) -> String {
+    format!("\"{}\"", sanitize::one_line(question, QUESTION_MAX))
 }
 
 fn cache_share(hit: u64, prompt: u64) -> String {
@@ -47,38 +98,6 @@ fn cache_share(hit: u64, prompt: u64) -> String {
         return String::new();
     }
     format!(" ({} % from the prefix cache)", (hit.saturating_mul(100) / prompt).min(100))
-}
-
-/// A price with two significant digits at least: small sums matter here.
-pub fn dollars(sum: f64) -> String {
-    match sum {
-        0.0 => "$0".to_owned(),
-        s if s < 0.000_005 => "< $0.00001".to_owned(),
-        s if s < 0.01 => format!("${s:.5}"),
-        s if s < 1.0 => format!("${s:.4}"),
-        s => format!("${s:.2}"),
-    }
-}
-
-fn seconds(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        _ => format!("{} min {:02} s", ms / 60_000, ms / 1000 % 60),
-    }
-}
-
-/// A number with a comma every three digits.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -115,15 +134,68 @@ mod tests {
         assert_eq!(footer(&answer), "offline: found without a model · 0 ms");
     }
 
+    fn hit(source: Source, dependencies: u32) -> Answer {
+        let question = "how are panics handled in a request handler of the daemon, and who is told about it?".into();
+        let cached = Cached { id: "0a1b".into(), question, age_s: 190, dependencies, lenient: false };
+        Answer { source, cached: Some(cached), saved_usd: Some(0.000_41), elapsed_ms: 2, ..Answer::default() }
+    }
+
     #[test]
-    fn small_sums_keep_their_digits() {
-        for (sum, text) in
-            [(0.0, "$0"), (0.000_001, "< $0.00001"), (0.000_39, "$0.00039"), (0.0123, "$0.0123"), (1.5, "$1.50")]
-        {
-            assert_eq!(dollars(sum), text);
-        }
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_000_000), "1,000,000");
-        assert_eq!(seconds(61_000), "1 min 01 s");
+    fn an_exact_hit_tells_its_age_what_was_verified_and_what_it_saved() {
+        let answer = hit(Source::Exact, 20);
+        assert_eq!(
+            footer(&answer),
+            "from memory (exact) · asked 3 min ago · 20 dependencies verified · saved $0.00041 · 2 ms"
+        );
+        assert!(footer(&hit(Source::Exact, 1)).contains("1 dependency verified"));
+        assert!(footer(&hit(Source::Exact, 0)).contains("rests on no file"));
+        let free = Answer { cost_usd: Some(0.0), ..answer };
+        assert!(!footer(&free).contains("$0 "), "{}", footer(&free));
+        assert!(notes(&free, "").is_empty());
+    }
+
+    #[test]
+    fn a_hit_in_other_words_shows_the_words_it_was_asked_in() {
+        let near = footer(&hit(Source::Near, 2));
+        let shown = "\"how are panics handled in a request handler of the daemon, …\"";
+        assert!(near.starts_with(&format!("from memory (near: {shown}) · asked 3 min ago")), "{near}");
+        let mut answer = hit(Source::Verdict, 2);
+        answer.cost_usd = Some(0.000_02);
+        let verdict = footer(&answer);
+        assert!(verdict.starts_with("from memory (verdict: ") && verdict.contains(" · $0.00002 · saved "), "{verdict}");
+    }
+
+    #[test]
+    fn a_lenient_hit_is_labelled() {
+        let mut answer = hit(Source::Near, 2);
+        answer.cached.as_mut().unwrap().lenient = true;
+        assert!(footer(&answer).starts_with("from memory (near, lenient: \"how are"), "{}", footer(&answer));
+    }
+
+    #[test]
+    fn a_hit_of_a_daemon_that_tells_no_more_is_still_a_hit() {
+        let answer = Answer { source: Source::Near, ..Answer::default() };
+        assert_eq!(footer(&answer), "from memory (near) · 0 ms");
+    }
+
+    #[test]
+    fn a_miss_says_why_and_what_could_be_reused() {
+        let similar = Similar { question: "how do\npanics end?".into(), score: 0.8149, age_s: 7_200 };
+        let mut answer =
+            Answer { miss: "src/a.rs has changed since 10:04".into(), similar: Some(similar), ..Answer::default() };
+        assert_eq!(
+            notes(&answer, ""),
+            [
+                "src/a.rs has changed since 10:04: asked anew",
+                "similar answer in memory, 81 %, 2 h 00 min old: \"how do panics end?\"; --reuse takes it"
+            ]
+        );
+        answer.source = Source::Offline;
+        assert_eq!(notes(&answer, "")[0], "src/a.rs has changed since 10:04", "nobody was asked");
+        let told = notes(&answer, "asked anew: src/a.rs has changed since 10:04\n");
+        assert!(
+            told.len() == 1 && told[0].starts_with("similar"),
+            "what a notice has said is not said again: {told:?}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use proto::{Answer, ApproveRequest, ErrorKind, Event, Failure};
+use proto::{Answer, ApproveRequest, Cached, ErrorKind, Event, Failure, Similar, Source, ToolCallReport, Usage};
 use serde::Serialize;
 
 use crate::{client::Observer, exit::Stop, output::Out, signals::Interrupts};
@@ -19,6 +19,78 @@ pub fn print(value: &impl Serialize) -> Result<(), Stop> {
 
 fn not_json(error: &serde_json::Error) -> Failure {
     Failure::new(ErrorKind::Internal, format!("cannot write the result as JSON: {error}"))
+}
+
+/// Writes the answer of `--json` as one line.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print_answer(answer: &Answer) -> Result<(), Stop> {
+    print(&Shown::of(answer))
+}
+
+/// An answer as programs get it: scripts rely on the names. What is about the memory is there only when there is
+/// something to say; on the wire it always is, since binary frames are positional.
+#[derive(Serialize)]
+struct Shown<'a> {
+    answer: &'a str,
+    source: Source,
+    session: &'a str,
+    conversation: &'a str,
+    model: &'a str,
+    usage: &'a Usage,
+    cost_usd: Option<f64>,
+    saved_usd: Option<f64>,
+    turns: u32,
+    tool_calls: &'a [ToolCallReport],
+    redactions: u32,
+    elapsed_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached: Option<&'a Cached>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similar: Option<&'a Similar>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    miss: &'a str,
+}
+
+impl<'a> Shown<'a> {
+    fn of(answer: &'a Answer) -> Self {
+        // Taken apart in full, so that a new field on the wire cannot be forgotten here.
+        let Answer {
+            answer,
+            source,
+            session,
+            conversation,
+            model,
+            usage,
+            cost_usd,
+            saved_usd,
+            turns,
+            tool_calls,
+            redactions,
+            elapsed_ms,
+            cached,
+            similar,
+            miss,
+        } = answer;
+        Self {
+            answer,
+            source: *source,
+            session,
+            conversation,
+            model,
+            usage,
+            cost_usd: *cost_usd,
+            saved_usd: *saved_usd,
+            turns: *turns,
+            tool_calls,
+            redactions: *redactions,
+            elapsed_ms: *elapsed_ms,
+            cached: cached.as_ref(),
+            similar: similar.as_ref(),
+            miss,
+        }
+    }
 }
 
 /// A value's fields behind its type.
@@ -60,7 +132,7 @@ impl StreamView {
     /// # Errors
     /// When standard output cannot be written.
     pub fn finish(answer: &Answer) -> Result<(), Stop> {
-        print(&Tagged { kind: "result", fields: answer })
+        print(&Tagged { kind: "result", fields: &Shown::of(answer) })
     }
 }
 
@@ -88,25 +160,46 @@ mod tests {
         assert_eq!(line, "{\"type\":\"text_end\",\"void\":true}\n");
     }
 
+    const PINNED: [&str; 12] = [
+        "answer",
+        "source",
+        "session",
+        "conversation",
+        "model",
+        "usage",
+        "cost_usd",
+        "saved_usd",
+        "turns",
+        "tool_calls",
+        "redactions",
+        "elapsed_ms",
+    ];
+
+    fn names(answer: &Answer) -> Vec<String> {
+        serde_json::to_value(Shown::of(answer)).unwrap().as_object().unwrap().keys().cloned().collect()
+    }
+
     #[test]
-    fn the_answer_has_every_field_and_null_for_an_unknown_price() {
-        let value = serde_json::to_value(Answer::default()).unwrap();
-        for field in [
-            "answer",
-            "source",
-            "session",
-            "conversation",
-            "model",
-            "usage",
-            "cost_usd",
-            "saved_usd",
-            "turns",
-            "tool_calls",
-            "redactions",
-            "elapsed_ms",
-        ] {
-            assert!(value.get(field).is_some(), "{field}");
-        }
-        assert!(value["cost_usd"].is_null());
+    fn the_answer_has_every_pinned_field_in_order_and_null_for_an_unknown_price() {
+        let answer = Answer::default();
+        assert_eq!(names(&answer), PINNED);
+        assert!(serde_json::to_value(Shown::of(&answer)).unwrap()["cost_usd"].is_null());
+    }
+
+    #[test]
+    fn what_the_memory_has_to_say_is_there_when_it_says_something() {
+        let answer = Answer {
+            source: Source::Near,
+            cached: Some(Cached { id: "0a1b".into(), dependencies: 2, ..Cached::default() }),
+            similar: Some(Similar { question: "q".into(), score: 0.75, age_s: 60 }),
+            miss: "src/a.rs has changed".into(),
+            ..Answer::default()
+        };
+        assert_eq!(names(&answer)[12..], ["cached", "similar", "miss"]);
+        let value = serde_json::to_value(Tagged { kind: "result", fields: &Shown::of(&answer) }).unwrap();
+        assert_eq!((&value["type"], &value["source"]), (&"result".into(), &"near".into()));
+        assert_eq!(value["similar"], serde_json::json!({"question": "q", "score": 0.75, "age_s": 60}));
+        let fields = ["id", "question", "age_s", "dependencies", "lenient"];
+        assert_eq!(value["cached"].as_object().unwrap().keys().collect::<Vec<_>>(), fields);
     }
 }

@@ -2,6 +2,7 @@
 //! only to a terminal.
 
 pub mod activity;
+pub mod figures;
 pub mod footer;
 pub mod json;
 pub mod markdown;

@@ -35,6 +35,8 @@ pub struct TextView {
     reasoning: bool,
     /// A line of it is open there.
     open_thought: bool,
+    /// The notices so far, a line each: what one has said is not said again under the answer.
+    noticed: String,
 }
 
 impl TextView {
@@ -54,6 +56,7 @@ impl TextView {
             running: Vec::new(),
             reasoning: false,
             open_thought: false,
+            noticed: String::new(),
         }
     }
 
@@ -77,6 +80,7 @@ impl TextView {
         self.end_text()?;
         self.activity.clear();
         if self.footer {
+            footer::notes(answer, &self.noticed).iter().for_each(|note| self.activity.line(note));
             self.activity.line(&footer::footer(answer));
         }
         Ok(())
@@ -196,7 +200,11 @@ impl Observer for TextView {
                 self.activity.line(&format!("{}; attempt {} in {} s", retry.reason, retry.attempt, wait.as_secs_f32()));
                 self.activity.doing("waiting for the provider");
             }
-            Event::Notice(notice) => self.activity.line(&notice.message),
+            Event::Notice(notice) => {
+                self.activity.line(&notice.message);
+                self.noticed.push_str(&notice.message);
+                self.noticed.push('\n');
+            }
         }
         Ok(None)
     }

@@ -17,7 +17,7 @@ use crate::{
     llm::{Message, RawToolCall, ToolCall},
     memory::session::{SessionKey, SessionLimits},
     redact::Outbound,
-    tools::{BoxFuture, Judgement, Tool, ToolContext, ToolOutput, builtin},
+    tools::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, builtin},
 };
 
 /// Reads at once: enough to hide their latency, few enough for two cores and a spinning disk.
@@ -43,6 +43,8 @@ pub(super) struct Step {
     pub(super) messages: Vec<Message>,
     /// One report per call, in order.
     pub(super) reports: Vec<ToolCallReport>,
+    /// What each call's text depends on.
+    pub(super) rests: Vec<Rests>,
     /// The turn ends with this.
     pub(super) failure: Option<Failure>,
 }
@@ -75,6 +77,11 @@ impl Outcome {
 
     fn not_run(text: String, verdict: Verdict, failure: Option<Failure>) -> Self {
         Self { output: ToolOutput::error(text), verdict, failure }
+    }
+
+    /// Not run because of the call itself, whatever the project holds.
+    fn wrong(text: String, verdict: Verdict) -> Self {
+        Self { output: ToolOutput::error(text).rests(Rests::Nothing), verdict, failure: None }
     }
 }
 
@@ -178,7 +185,7 @@ impl Calls<'_> {
         let start = Instant::now();
         let outcome = match checked {
             Checked::Ready(ready) => self.judge_and_run(ready, &summary).await,
-            Checked::Wrong(_, _, why) => Outcome::not_run(why.clone(), Verdict::Allow, None),
+            Checked::Wrong(_, _, why) => Outcome::wrong(why.clone(), Verdict::Allow),
         };
         let message = if outcome.output.ok {
             String::new()
@@ -202,22 +209,37 @@ impl Calls<'_> {
     async fn judge_and_run(&self, ready: &Ready<'_>, summary: &str) -> Outcome {
         let verdict = match &ready.judgement {
             Judgement::Allow => Verdict::Allow,
+            // Of a call that only reads, policy judges the arguments alone; of others also what the project holds.
+            Judgement::Deny { reason } if ready.tool.spec().read_only => {
+                return Outcome::wrong(format!("Refused: {reason}"), Verdict::Denied);
+            }
             Judgement::Deny { reason } => {
                 return Outcome::not_run(format!("Refused: {reason}"), Verdict::Denied, None);
             }
-            Judgement::Ask { reason, key } => match self.approve(ready, summary, reason, key).await {
+            Judgement::Ask { reason, key, alone } => match self.approve(ready, summary, reason, key, *alone).await {
                 Ok(()) => Verdict::Approved,
                 Err(outcome) => return outcome,
             },
         };
         let mut output = ready.tool.call(&self.context, ready.arguments.clone()).await;
+        if verdict != Verdict::Allow {
+            // Somebody said yes to this run, not to the next.
+            output.rests = Rests::Unknown;
+        }
         if let Some(warning) = &ready.warning {
             output.text = format!("{}\n\n[{warning}]", output.text);
         }
         Outcome::ran(output, verdict)
     }
 
-    async fn approve(&self, ready: &Ready<'_>, summary: &str, reason: &str, key: &str) -> Result<(), Outcome> {
+    async fn approve(
+        &self,
+        ready: &Ready<'_>,
+        summary: &str,
+        reason: &str,
+        key: &str,
+        alone: Alone,
+    ) -> Result<(), Outcome> {
         if self.agent.sessions.is_approved(self.key, key) {
             return Ok(());
         }
@@ -226,7 +248,7 @@ impl Calls<'_> {
             let failure = Failure::new(ErrorKind::Refused, format!("{name} ({summary}) needs your approval: {reason}"))
                 .hint("ask in a terminal, where you can approve it; nothing was changed by this call");
             let text = format!("Refused: {reason}, and nobody is there to approve it.");
-            return Err(Outcome::not_run(text, Verdict::Denied, Some(failure)));
+            return Err(Outcome::not_run(text, Verdict::Denied, (alone == Alone::EndTurn).then_some(failure)));
         }
         let mut pending = self.agent.approvals.open(self.ask.uid);
         let approval = Approval {
@@ -262,6 +284,7 @@ impl Calls<'_> {
         }
         step.messages.push(Message::Tool { call_id: call.id.clone(), content });
         step.reports.push(ToolCallReport { name: call.name.clone(), verdict, ok: output.ok });
+        step.rests.push(output.rests);
         if !self.ask.request.ephemeral {
             self.agent.sessions.touch_files(self.key, self.limits, &output.files);
         }

@@ -6,12 +6,19 @@
 
 mod approvals;
 mod calls;
+mod explain;
 mod guard;
+mod history;
+mod keeping;
+mod lasting;
+mod lookup;
 mod offline;
 mod place;
 mod run;
+mod served;
 mod speech;
 mod turn;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -20,6 +27,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use approvals::Approvals;
+pub use explain::{proto_answer, why};
 pub use place::home_of;
 pub use turn::answer;
 
@@ -28,7 +36,12 @@ use crate::{
     config::Config,
     context::SYSTEM_PROMPT,
     llm::ToolDefinition,
-    memory::session::Sessions,
+    memory::{
+        Memory,
+        answers::{fingerprint, flight::Flights},
+        kept::Fingerprint,
+        session::Sessions,
+    },
     offline::Offline,
     redact::{Redactor, Redactors},
     tools::{Toolbox, builtin},
@@ -40,8 +53,14 @@ pub struct Agent {
     pub toolbox: Toolbox,
     /// The same as the provider is told about them: frozen and sorted, part of the prompt prefix.
     pub definitions: Arc<[ToolDefinition]>,
+    /// Of system prompt and tool list: part of what makes two asks the same.
+    pub prefix_fingerprint: Fingerprint,
     /// Session memory.
     pub sessions: Arc<Sessions>,
+    /// What outlives the sessions.
+    pub memory: Arc<Memory>,
+    sweeps: Arc<lookup::Sweeps>,
+    flights: Flights<FlightKey>,
     /// Calls that wait for a user.
     pub approvals: Approvals,
     /// The search that answers without a model.
@@ -52,11 +71,14 @@ pub struct Agent {
     pub config_dir: Option<std::path::PathBuf>,
 }
 
+/// What makes two asks the same while one of them is answered: scope, exact key, attachments.
+type FlightKey = (Fingerprint, Fingerprint, Fingerprint);
+
 impl Agent {
     /// An agent with the built-in tools.
-    pub fn new(clock: Arc<dyn Clock>, config_dir: Option<std::path::PathBuf>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, config_dir: Option<std::path::PathBuf>, memory: Arc<Memory>) -> Self {
         let toolbox = Toolbox::new(builtin::toolbox());
-        let definitions = toolbox
+        let definitions: Arc<[ToolDefinition]> = toolbox
             .specs()
             .map(|spec| ToolDefinition {
                 name: spec.name.clone(),
@@ -66,12 +88,16 @@ impl Agent {
             .collect();
         Self {
             toolbox,
-            definitions,
+            prefix_fingerprint: prefix_fingerprint(&definitions),
+            memory,
+            sweeps: Arc::default(),
+            flights: Flights::default(),
             sessions: Arc::new(Sessions::new(Arc::clone(&clock))),
             approvals: Approvals::default(),
             offline: Arc::default(),
             clock,
             config_dir,
+            definitions,
         }
     }
 
@@ -79,6 +105,12 @@ impl Agent {
     pub fn prefix(&self) -> (&'static str, &[ToolDefinition]) {
         (SYSTEM_PROMPT, &self.definitions)
     }
+}
+
+fn prefix_fingerprint(definitions: &[ToolDefinition]) -> Fingerprint {
+    let tools = definitions.iter().flat_map(|it| [it.name.clone(), it.description.clone(), it.parameters.to_string()]);
+    let parts: Vec<String> = std::iter::once(SYSTEM_PROMPT.to_owned()).chain(tools).collect();
+    fingerprint(parts.iter().map(String::as_str))
 }
 
 /// One question on its way.
@@ -97,6 +129,8 @@ pub struct Ask {
     pub config: Arc<Config>,
     /// The choke points of the daemon.
     pub redactors: Arc<Redactors>,
+    /// The fingerprint of attached texts that are no longer at hand.
+    pub attached: Option<Fingerprint>,
     /// The one of this turn, for everything but the provider: the project may have it hide more.
     pub redactor: Redactor,
 }

@@ -7,7 +7,7 @@ use proto::{Answer, Delta, ErrorKind, Event, Failure, Source, Started};
 use super::{Agent, Ask, place::Place, turn::cancelled};
 use crate::{
     config::ProviderKind,
-    memory::session::{Conversation, SessionKey},
+    memory::session::{Commit, Conversation, Exchange, SessionKey},
     offline::Why,
     redact::Redacted,
 };
@@ -55,7 +55,13 @@ pub(super) async fn answer(
     if !ask.request.ephemeral {
         agent.sessions.touch_files(key, place.session_limits(), &found.files);
         // The history for a model stays as it is: what was found by words is no answer of the model's.
-        conversation.commit(conversation.messages(), question, found.text, agent.clock.now());
+        conversation.commit(Commit {
+            messages: conversation.messages(),
+            exchange: Exchange { question, answer: found.text, replay: false },
+            preferences: None,
+            rests: Some(Vec::new()),
+            now: agent.clock.now(),
+        });
         agent.sessions.keep(key, &ask.turn, place.session_limits(), conversation);
     }
     Ok(Answer { answer: text, source: Source::Offline, cost_usd: Some(0.0), ..Answer::default() })

@@ -3,18 +3,20 @@
 //! File system work, away from the runtime's threads: a directory may be slow.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use proto::{ErrorKind, Failure};
+use tokio_util::sync::CancellationToken;
 
-use super::{Agent, Ask};
 use crate::{
-    config::{self, Config},
+    config::{self, Config, Similarity},
     context::{self, Instructions},
     memory::session::SessionLimits,
-    tools::Project,
+    redact::ModelView,
+    tools::{Project, ToolContext, ToolLimits},
 };
 
 /// Where a question is asked.
@@ -35,6 +37,27 @@ impl Place {
         self.project.as_ref().map_or(&self.cwd, |project| &project.root)
     }
 
+    /// True when a model may be asked whether two questions are the same.
+    pub(super) fn wants_verdicts(&self) -> bool {
+        let answers = &self.config.answers;
+        answers.verdict && matches!(answers.similarity, Similarity::Verdict | Similarity::Lenient)
+    }
+
+    /// What a tool call here runs with.
+    pub(super) fn tool_context(
+        &self,
+        cancel: CancellationToken,
+        seen: Arc<Mutex<HashSet<PathBuf>>>,
+        view: ModelView,
+    ) -> ToolContext {
+        let limits = ToolLimits {
+            command_timeout: self.config.exec.command_timeout,
+            output_cap: self.config.exec.output_cap,
+            result_cap: self.config.limits.result_cap,
+        };
+        ToolContext { project: self.project.clone(), cancel, limits, seen, view, preferences: None }
+    }
+
     /// Bounds of the session.
     pub(super) fn session_limits(&self) -> SessionLimits {
         SessionLimits {
@@ -44,23 +67,17 @@ impl Place {
     }
 }
 
-/// Finds the project and what it says.
-pub(super) async fn survey(agent: &Agent, ask: &Ask) -> Result<Place, Failure> {
-    let cwd = PathBuf::from(&ask.request.cwd);
-    let config = Arc::clone(&ask.config);
-    let config_dir = agent.config_dir.clone();
-    on_disk(move || {
-        let (cwd, project) = locate(&cwd)?;
-        let config = match &project {
-            Some(project) => config::tighten(&config, &project.root).map(Arc::new).map_err(|faults| {
-                Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten")
-            })?,
-            None => config,
-        };
-        let instructions = context::read_instructions(config_dir.as_deref(), project.as_ref(), &cwd);
-        Ok(Place { cwd, project: project.map(Arc::new), config, instructions })
-    })
-    .await
+/// Finds the project and what it says. Blocking.
+pub(super) fn survey(cwd: &Path, config: &Arc<Config>, config_dir: Option<&Path>) -> Result<Place, Failure> {
+    let (cwd, project) = locate(cwd)?;
+    let config = match &project {
+        Some(project) => config::tighten(config, &project.root).map(Arc::new).map_err(|faults| {
+            Failure::new(ErrorKind::Usage, faults.to_string()).hint("a project file may only tighten")
+        })?,
+        None => Arc::clone(config),
+    };
+    let instructions = context::read_instructions(config_dir, project.as_ref(), &cwd);
+    Ok(Place { cwd, project: project.map(Arc::new), config, instructions })
 }
 
 /// What sessions of a directory are filed under, see [`Place::home`].

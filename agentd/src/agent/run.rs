@@ -8,13 +8,20 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use proto::{Answer, ErrorKind, Event, Failure, Retry, Source, Started, ToolCallReport};
 use tokio::sync::mpsc;
 
-use super::{Agent, Ask, calls::Calls, guard::LoopGuard, place::Place, speech::Speech, turn::cancelled};
+use super::{
+    Agent, Ask, calls::Calls, guard::LoopGuard, history, keeping::Outcome, lasting, place::Place, speech::Speech,
+    turn::cancelled,
+};
 use crate::{
-    context::{self, SYSTEM_PROMPT},
+    context::{self, Opening},
     llm::{ChatRequest, Completion, Delta, Finish, Message, Provider, RawToolCall, ToolCall, Usage},
-    memory::session::{Conversation, SessionKey},
+    memory::{
+        kept::Fingerprint,
+        preferences,
+        session::{Commit, Conversation, Exchange, SessionKey},
+    },
     redact::{ModelView, Outbound, Redacted},
-    tools::{ToolContext, ToolLimits},
+    tools::{Rests, ToolContext, observed::Resting},
 };
 
 /// Deltas that may wait for a slow client before the provider's stream is read no further.
@@ -43,6 +50,10 @@ pub(super) struct Run<'a> {
     /// How this conversation's model is shown everything.
     view: ModelView,
     speech: Speech<'a>,
+    /// What the turn rests on beside the question.
+    resting: Resting,
+    /// A tool has seen something of the project.
+    looked: bool,
 }
 
 impl<'a> Run<'a> {
@@ -76,24 +87,33 @@ impl<'a> Run<'a> {
             usage: Usage::default(),
             cost: Some(0.0),
             reports: Vec::new(),
+            resting: Resting::default(),
+            looked: false,
         }
     }
 
-    /// Runs the turn and keeps what is whole of it.
-    pub(super) async fn answer(mut self, question: Redacted) -> Result<Answer, Failure> {
+    /// Runs the turn and keeps what is whole of it. With the answer comes what it rests on.
+    pub(super) async fn answer(mut self, question: Redacted) -> Result<(Answer, Outcome), Failure> {
         self.started().await;
-        self.open();
+        let preferences = self.open(&question).await;
         let opened = self.messages.len();
         let result = self.steps().await;
         self.speech.finish().await;
+        let rests = std::mem::take(&mut self.resting).finish();
         let text = self.ask.redactor.text(result.as_deref().unwrap_or_default());
         if !self.ask.request.ephemeral && (result.is_ok() || self.messages.len() > opened) {
-            let messages = std::mem::take(&mut self.messages);
-            self.conversation.commit(messages, question, text.clone(), self.agent.clock.now());
+            self.conversation.commit(Commit {
+                messages: std::mem::take(&mut self.messages),
+                exchange: Exchange { question, answer: text.clone(), replay: result.is_ok() },
+                preferences: Some(preferences),
+                rests: rests.clone(),
+                now: self.agent.clock.now(),
+            });
             self.agent.sessions.keep(self.key, &self.ask.turn, self.place.session_limits(), self.conversation);
         }
         result?;
-        Ok(Answer {
+        let ran = Outcome { text: text.clone(), rests, looked: self.looked };
+        let answer = Answer {
             answer: text.to_string(),
             source: Source::Model,
             model: self.model,
@@ -108,7 +128,8 @@ impl<'a> Run<'a> {
             tool_calls: self.reports,
             redactions: self.view.hidden(),
             ..Answer::default()
-        })
+        };
+        Ok((answer, ran))
     }
 
     async fn started(&self) {
@@ -125,18 +146,37 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Puts the question at the end of the history; a new conversation begins with the frozen prompt.
-    fn open(&mut self) {
+    /// Puts the question at the end of the history; a new conversation begins with the frozen prompt, one that came
+    /// back without a history gets it from its exchanges. Says which preferences the history tells of now.
+    async fn open(&mut self, question: &Redacted) -> Fingerprint {
         let request = &self.ask.request;
-        let text = if self.messages.is_empty() {
-            self.messages.push(Message::System(Outbound::from_static(SYSTEM_PROMPT)));
-            let root = self.place.project.as_ref().map(|project| project.root.as_path());
-            let instructions = &self.place.instructions;
-            context::first_message(root, &self.place.cwd, instructions, &request.attachments, &request.prompt)
+        let known = self.agent.memory.lasting.preferences(self.ask.uid, Some(self.place.home()));
+        let digest = preferences::digest_of(&known);
+        let mut opening = Opening {
+            project: self.place.project.as_ref().map(|project| project.root.as_path()),
+            cwd: &self.place.cwd,
+            preferences: &known,
+            instructions: &self.place.instructions,
+            recollections: "",
+        };
+        let exchanges = self.conversation.replayable();
+        let text = if !self.messages.is_empty() {
+            let told = self.conversation.preferences().unwrap_or_else(|| preferences::digest_of(&[]));
+            context::follow_up((told != digest).then_some(&known), &request.attachments, &request.prompt)
+        } else if exchanges.is_empty() {
+            let recalled = lasting::recall(self.agent, self.ask, self.place, self.key, self.conversation, question);
+            let recalled = recalled.await;
+            // An answer rests on what shaped it.
+            self.resting.add(Rests::On(recalled.rests));
+            self.messages.push(history::system());
+            opening.recollections = &recalled.text;
+            context::first_message(&opening, &request.attachments, &request.prompt)
         } else {
-            context::follow_up(&request.attachments, &request.prompt)
+            self.messages = history::replayed(&self.view, &opening, &exchanges);
+            context::follow_up(None, &request.attachments, &request.prompt)
         };
         self.messages.push(Message::User(self.view.text(&text)));
+        digest
     }
 
     async fn steps(&mut self) -> Result<String, Failure> {
@@ -186,6 +226,7 @@ impl<'a> Run<'a> {
             messages: self.messages.clone(),
             tools: Arc::clone(&self.agent.definitions),
             idle_timeout: timeout,
+            side: None,
         };
         let at = self.agent.clock.now();
         let completion = self.relay(&request).await?;
@@ -246,22 +287,15 @@ impl<'a> Run<'a> {
             self.speech.end(false).await;
         }
         let calls = self.adopt(&completion.tool_calls);
-        let limits = &self.place.config;
+        let seen = Arc::clone(&self.conversation.seen);
         let runner = Calls {
             agent: self.agent,
             ask: self.ask,
             key: self.key,
             limits: self.place.session_limits(),
             context: ToolContext {
-                project: self.place.project.clone(),
-                cancel: self.ask.cancel.child_token(),
-                limits: ToolLimits {
-                    command_timeout: limits.exec.command_timeout,
-                    output_cap: limits.exec.output_cap,
-                    result_cap: limits.limits.result_cap,
-                },
-                seen: Arc::clone(&self.conversation.seen),
-                view: self.view.clone(),
+                preferences: lasting::door(self.agent, self.ask, self.place),
+                ..self.place.tool_context(self.ask.cancel.child_token(), seen, self.view.clone())
             },
         };
         let first = u32::try_from(self.reports.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -269,6 +303,10 @@ impl<'a> Run<'a> {
         self.push_assistant(completion, calls);
         self.messages.extend(step.messages);
         self.reports.extend(step.reports);
+        for rests in step.rests {
+            self.looked |= matches!(&rests, Rests::On(observed) if !observed.is_empty());
+            self.resting.add(rests);
+        }
         match step.failure {
             _ if self.ask.cancel.is_cancelled() => Err(cancelled()),
             Some(failure) => Err(failure),

@@ -8,9 +8,10 @@ use toml::{
 };
 
 use super::{
+    Key,
     fault::{Fault, Place},
     kind::Raw,
-    table::{self, KEYS, Key},
+    table::{self, KEYS},
 };
 
 /// One checked line of the file.
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn sections_of_other_versions_are_refused_as_such() {
-        for section in ["answers", "policy", "sandbox", "budget", "prices", "audit", "metrics", "shared"] {
+        for section in ["policy", "sandbox", "budget", "prices", "audit", "metrics", "shared"] {
             let found = faults(&format!("[{section}]\nx = 1\n"));
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].contains("not known to this version") && !found[0].contains("did you mean"), "{found:?}");

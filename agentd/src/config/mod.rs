@@ -11,6 +11,7 @@
 mod document;
 mod fault;
 mod file;
+mod key;
 mod kind;
 mod load;
 mod project;
@@ -23,10 +24,11 @@ use std::{path::PathBuf, time::Duration};
 use crate::redact::Settings;
 
 pub use fault::{Fault, Faults, Place};
+pub use key::{Key, Project, Reload};
 pub use kind::{Kind, Value};
 pub use load::{Diff, Env, Loaded, Source, file_path};
 pub use project::{PROJECT_FILE, tighten};
-pub use table::{KEYS, Key, Project, Reload, nearest_key};
+pub use table::{KEYS, nearest_key};
 
 /// A checked configuration. Every field has a default; every key is in the table that `config show` prints.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub provider: ProviderConfig,
     /// `[memory]`.
     pub memory: MemoryConfig,
+    /// `[answers]`.
+    pub answers: AnswersConfig,
     /// `[exec]`.
     pub exec: ExecConfig,
     /// `[limits]`.
@@ -102,13 +106,60 @@ impl ProviderKind {
     }
 }
 
-/// `[memory]`: bounds of what a session keeps in RAM.
+/// `[memory]`: bounds of what is kept, in RAM and beyond.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryConfig {
     /// `max_conversation_history` (also MAX_CONVERSATION_HISTORY): conversations of one session. Default 10.
     pub max_conversation_history: usize,
     /// `max_session_files` (also MAX_SESSION_FILES): files of one session. Default 30.
     pub max_session_files: usize,
+    /// `max_persistent_conversations` (also MAX_PERSISTENT_CONV): conversations that outlive the daemon. Default 20.
+    pub max_persistent_conversations: usize,
+    /// `cache_size` (also CACHE_SIZE): answers kept. Default 300.
+    pub cache_size: usize,
+    /// `keep_days`: days after its last use that an answer or a conversation is kept. Default 90.
+    pub keep_days: u32,
+    /// `backups`: how many are kept. Default 7.
+    pub backups: usize,
+    /// `recollections`: remind the model of earlier conversations. Default true.
+    pub recollections: bool,
+}
+
+/// `[answers]`: which questions share an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswersConfig {
+    /// `similarity`: `verdict`, `strict`, `lenient`, `exact`, `off`. Default `verdict`.
+    pub similarity: Similarity,
+    /// `verdict`: the model may be asked about two questions. Default true.
+    pub verdict: bool,
+}
+
+/// How alike two questions must be to share an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Similarity {
+    /// Equal by rule, or a small model call says so.
+    Verdict,
+    /// Equal by rule.
+    Strict,
+    /// As `Verdict`, and also what is alike enough with no rule against it.
+    Lenient,
+    /// The same words.
+    Exact,
+    /// No answer is kept or served.
+    Off,
+}
+
+impl Similarity {
+    /// As it is spelled in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verdict => "verdict",
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+            Self::Exact => "exact",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// `[exec]`: commands.

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::{
-    Config, Fault, Faults, Place, Value, document,
+    Config, Fault, Faults, Key, Place, Project, Value, document,
     document::Setting,
     file::{self, Rules},
-    table::{KEYS, Key, Project},
+    table::KEYS,
 };
 
 /// Its name in the project root.

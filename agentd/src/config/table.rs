@@ -3,82 +3,9 @@
 use std::path::PathBuf;
 
 use super::{
-    ChatConfig, Config, ExecConfig, Kind, LimitsConfig, LogConfig, MemoryConfig, ProviderConfig, ProviderKind,
-    RedactConfig, ServerConfig, Value, kind::Raw,
+    AnswersConfig, ChatConfig, Config, ExecConfig, Key, Kind, LimitsConfig, LogConfig, MemoryConfig, Project,
+    ProviderConfig, ProviderKind, RedactConfig, Reload, ServerConfig, Similarity, Value,
 };
-
-/// Whether a running daemon takes a new value at reload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reload {
-    /// From the next request on.
-    Live,
-    /// Only a new start does.
-    Restart,
-}
-
-/// What a project's own file may do to a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Project {
-    /// Nothing.
-    Never,
-    /// Lower it.
-    Lower,
-    /// Set it to this one value.
-    Only(&'static str),
-    /// Switch it on.
-    OnlyTrue,
-}
-
-/// One key.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// Its section.
-    pub section: &'static str,
-    /// Its name in the section.
-    pub name: &'static str,
-    /// Type and range.
-    pub kind: Kind,
-    /// Default as an environment variable would give it; empty for none.
-    pub default: &'static str,
-    /// One line for people.
-    pub doc: &'static str,
-    /// See [`Reload`].
-    pub reload: Reload,
-    /// See [`Project`].
-    pub project: Project,
-    /// The variable of the earlier system that still works; `AGENTD_…` wins over it.
-    pub legacy: Option<&'static str>,
-    set: fn(&mut Config, &Value),
-    get: fn(&Config) -> Value,
-}
-
-impl Key {
-    /// `section.name`.
-    pub fn full_name(&self) -> String {
-        format!("{}.{}", self.section, self.name)
-    }
-
-    /// `AGENTD_SECTION_NAME`.
-    pub fn variable(&self) -> String {
-        format!("AGENTD_{}_{}", self.section, self.name).to_ascii_uppercase()
-    }
-
-    /// What a configuration holds for this key.
-    pub fn value(&self, config: &Config) -> Value {
-        (self.get)(config)
-    }
-
-    pub(super) fn store(&self, config: &mut Config, value: &Value) {
-        (self.set)(config, value);
-    }
-
-    fn default_value(&self) -> Value {
-        if self.default.is_empty() && !matches!(self.kind, Kind::Ids | Kind::Texts | Kind::Rules) {
-            return Value::Unset;
-        }
-        self.kind.check(&Raw::from_text(self.kind, self.default), None).unwrap_or(Value::Unset)
-    }
-}
 
 /// What most keys have in common.
 const KEY: Key = Key {
@@ -96,6 +23,7 @@ const KEY: Key = Key {
 
 const PROVIDER: Key = Key { section: "provider", ..KEY };
 const MEMORY: Key = Key { section: "memory", ..KEY };
+const ANSWERS: Key = Key { section: "answers", ..KEY };
 const EXEC: Key = Key { section: "exec", ..KEY };
 const LIMITS: Key = Key { section: "limits", ..KEY };
 const SERVER: Key = Key { section: "server", ..KEY };
@@ -106,8 +34,11 @@ const CHAT: Key = Key { section: "chat", ..KEY };
 const KINDS: [ProviderKind; 5] =
     [ProviderKind::Auto, ProviderKind::Deepseek, ProviderKind::Openai, ProviderKind::Ollama, ProviderKind::Offline];
 
+const SIMILARITIES: [Similarity; 5] =
+    [Similarity::Verdict, Similarity::Strict, Similarity::Lenient, Similarity::Exact, Similarity::Off];
+
 /// Every key, in the order of `config show`.
-pub static KEYS: [Key; 26] = [
+pub static KEYS: [Key; 33] = [
     Key {
         name: "kind",
         kind: Kind::Choice(&["auto", "deepseek", "openai", "ollama", "offline"]),
@@ -218,6 +149,76 @@ pub static KEYS: [Key; 26] = [
         set: |c, v| c.memory.max_session_files = v.number(),
         get: |c| Value::of_count(c.memory.max_session_files),
         ..MEMORY
+    },
+    Key {
+        name: "max_persistent_conversations",
+        kind: Kind::Number(0, 1000),
+        default: "20",
+        doc: "Useful conversations that outlive the daemon; 0: none",
+        legacy: Some("MAX_PERSISTENT_CONV"),
+        set: |c, v| c.memory.max_persistent_conversations = v.number(),
+        get: |c| Value::of_count(c.memory.max_persistent_conversations),
+        ..MEMORY
+    },
+    Key {
+        name: "cache_size",
+        kind: Kind::Number(0, 5000),
+        default: "300",
+        doc: "Answers kept for the same question about unchanged code; 0: none",
+        legacy: Some("CACHE_SIZE"),
+        set: |c, v| c.memory.cache_size = v.number(),
+        get: |c| Value::of_count(c.memory.cache_size),
+        ..MEMORY
+    },
+    Key {
+        name: "keep_days",
+        kind: Kind::Number(1, 3650),
+        default: "90",
+        doc: "Days that an answer or a conversation is kept after its last use",
+        set: |c, v| c.memory.keep_days = v.number(),
+        get: |c| Value::Number(c.memory.keep_days.into()),
+        ..MEMORY
+    },
+    Key {
+        name: "backups",
+        kind: Kind::Number(1, 365),
+        default: "7",
+        doc: "Backups kept; an older one goes when a new one is written",
+        set: |c, v| c.memory.backups = v.number(),
+        get: |c| Value::of_count(c.memory.backups),
+        ..MEMORY
+    },
+    Key {
+        name: "recollections",
+        kind: Kind::Flag,
+        default: "true",
+        doc: "Remind the model of earlier conversations about the same files while these are unchanged",
+        set: |c, v| c.memory.recollections = v.flag(),
+        get: |c| Value::Flag(c.memory.recollections),
+        ..MEMORY
+    },
+    Key {
+        name: "similarity",
+        kind: Kind::Choice(&["verdict", "strict", "lenient", "exact", "off"]),
+        default: "verdict",
+        doc: "Which questions share an answer: verdict asks the model about candidates, strict goes by rules, lenient also by likeness",
+        project: Project::Only("off"),
+        set: |c, v| {
+            let word = v.text().unwrap_or_default();
+            c.answers.similarity = SIMILARITIES.into_iter().find(|it| it.name() == word).unwrap_or(Similarity::Strict);
+        },
+        get: |c| Value::of_text(Some(c.answers.similarity.name())),
+        ..ANSWERS
+    },
+    Key {
+        name: "verdict",
+        kind: Kind::Choice(&["model", "off"]),
+        default: "model",
+        doc: "Who is asked whether two questions are the same: the model that answers, or nobody",
+        project: Project::Only("off"),
+        set: |c, v| c.answers.verdict = v.text().as_deref() == Some("model"),
+        get: |c| Value::of_text(Some(if c.answers.verdict { "model" } else { "off" })),
+        ..ANSWERS
     },
     Key {
         name: "command_timeout",
@@ -377,7 +378,16 @@ fn blank() -> Config {
             max_attempts: 0,
             max_concurrent: 0,
         },
-        memory: MemoryConfig { max_conversation_history: 0, max_session_files: 0 },
+        memory: MemoryConfig {
+            max_conversation_history: 0,
+            max_session_files: 0,
+            max_persistent_conversations: 0,
+            cache_size: 0,
+            keep_days: 0,
+            backups: 0,
+            recollections: false,
+        },
+        answers: AnswersConfig { similarity: Similarity::Off, verdict: false },
         exec: ExecConfig { command_timeout: std::time::Duration::ZERO, output_cap: 0 },
         limits: LimitsConfig { max_turns: 0, result_cap: 0 },
         server: ServerConfig { allow_uids: Vec::new(), drain_timeout: std::time::Duration::ZERO },
@@ -423,6 +433,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::kind::Raw;
 
     #[test]
     fn every_default_is_valid_and_reads_back_from_the_configuration() {
@@ -477,7 +488,7 @@ mod tests {
     #[test]
     fn a_slip_finds_its_key_and_nonsense_finds_none() {
         assert_eq!(nearest("modle", ["kind", "model"].into_iter()), Some("model"));
-        assert_eq!(nearest("answers", sections()), None);
+        assert_eq!(nearest("zebra", sections()), None);
         assert_eq!(nearest_key("log.levle").err(), Some(Some("log.level".to_owned())));
         assert_eq!(nearest_key("level").err(), Some(Some("log.level".to_owned())));
         assert_eq!(nearest_key("qqqqqqqqqqq").err(), Some(None));

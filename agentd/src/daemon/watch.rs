@@ -15,6 +15,10 @@ use crate::process;
 
 /// How often orphans of tool children that were re-parented to us are collected.
 const REAP_PERIOD: Duration = Duration::from_secs(10);
+/// How often it is written how much answers were used: a hit must not cost a write, and a crash may lose a minute of it.
+const USAGE_PERIOD: Duration = Duration::from_secs(60);
+/// How often what was not used for too long is looked for; it is counted in days.
+const CAPS_PERIOD: Duration = Duration::from_secs(3600);
 /// How long the daemon may take to answer itself.
 const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 /// The frozen question of the probe.
@@ -29,6 +33,10 @@ pub(super) fn start(daemon: &Arc<Daemon>) -> CancellationToken {
     spawn_every(&end, REAP_PERIOD, Arc::clone(daemon), |_| async {
         process::reap().await;
     });
+    spawn_every(&end, USAGE_PERIOD, Arc::clone(daemon), |daemon| async move {
+        daemon.agent.memory.answers.write_usage();
+    });
+    spawn_every(&end, CAPS_PERIOD, Arc::clone(daemon), |daemon| async move { daemon.hold_caps().await });
     if let Some(period) = sd_notify::watchdog_enabled() {
         // Twice within the period, as systemd advises.
         spawn_every(&end, period / 2, Arc::clone(daemon), |daemon| async move { feed_watchdog(&daemon).await });

@@ -91,6 +91,8 @@ pub struct ChatRequest {
     pub tools: Arc<[ToolDefinition]>,
     /// No sign of life for this long ends the call. Comments count as life.
     pub idle_timeout: std::time::Duration,
+    /// A side call: without thinking, at most so many tokens of reply, tried once.
+    pub side: Option<u32>,
 }
 
 /// What happens while the model answers.

@@ -141,7 +141,7 @@ impl Provider {
         let _slot = self.slot(request.idle_timeout, cancel).await?;
         let mut life = Life::start(request.idle_timeout);
         let mut voice = Voice::new(deltas, cancel);
-        let mut plan = Plan::new(self.max_attempts);
+        let mut plan = Plan::new(if request.side.is_some() { 1 } else { self.max_attempts });
         let mut reasoning = self.reasoning();
         loop {
             let attempt = plan.attempt();
@@ -228,8 +228,8 @@ impl Provider {
         seen: &mut Seen,
     ) -> Result<Completion, LlmError> {
         let subject = &self.subject;
-        let thinking = (subject.kind == ProviderKind::Deepseek).then_some(self.thinking);
-        let shape = Shape { thinking, reasoning, max_tokens: self.max_tokens };
+        let thinking = (subject.kind == ProviderKind::Deepseek).then_some(self.thinking && request.side.is_none());
+        let shape = Shape { thinking, reasoning, max_tokens: request.side.unwrap_or(self.max_tokens) };
         let body = wire::body(request, shape)
             .map_err(|error| LlmError::new(Class::BadRequest, format!("the request cannot be written: {error}"), ""))?;
         let key = subject.key.as_ref().map(|key| &key.secret);
@@ -342,6 +342,7 @@ mod tests {
             ],
             tools: [].into(),
             idle_timeout: Duration::from_secs(10),
+            side: None,
         }
     }
 

@@ -310,6 +310,7 @@ mod tests {
             }]
             .into(),
             idle_timeout: Duration::from_secs(1),
+            side: None,
         }
     }
 

@@ -5,7 +5,8 @@
 //! configuration, a conversation by [`CONVERSATION_MAX`], sessions by [`SESSIONS_MAX`] (the longest unused goes).
 //!
 //! A conversation's history only grows, and only by messages that are valid for replay: each tool call in it is
-//! answered. A turn works on a copy and commits what is whole.
+//! answered. A turn works on a copy and commits what is whole. A conversation that came back from the store, or was
+//! answered from memory, has exchanges and no messages yet: the next turn that calls a model builds them.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -14,13 +15,19 @@ use std::{
     time::SystemTime,
 };
 
-use proto::{ConversationView, Exchange, SessionDetail, SessionSummary};
+use proto::{ConversationView, SessionDetail, SessionSummary};
+
+use super::kept::{ConversationRecord, Fingerprint};
 
 use crate::{
     clock::{Clock, seconds_since},
     llm::Message,
     redact::{Redacted, Vault},
     sync::lock,
+    tools::{
+        Rests,
+        observed::{Observed, Resting},
+    },
 };
 
 /// Most bytes of one conversation's history: about a million tokens, more than any model reads.
@@ -70,18 +77,69 @@ pub struct Conversation {
     state: Mutex<ConversationState>,
 }
 
+/// A question and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The question.
+    pub question: Redacted,
+    /// The answer; empty when the turn broke off.
+    pub answer: Redacted,
+    /// A model gave the answer, now or earlier: a history may be built from it. What was found by words is no answer
+    /// of a model's.
+    pub replay: bool,
+}
+
+/// What a turn adds to a conversation.
+#[derive(Debug)]
+pub struct Commit {
+    /// The history, longer than before and beginning with it; as it was when no model was called.
+    pub messages: Vec<Message>,
+    /// What people see of the turn.
+    pub exchange: Exchange,
+    /// Of the preferences that the history tells of now; `None` leaves that as it was.
+    pub preferences: Option<Fingerprint>,
+    /// What the turn rests on; `None` when that cannot be verified.
+    pub rests: Option<Vec<Observed>>,
+    /// When it ended.
+    pub now: SystemTime,
+}
+
 #[derive(Debug)]
 struct ConversationState {
     messages: Vec<Message>,
-    exchanges: VecDeque<(Redacted, Redacted)>,
+    exchanges: VecDeque<Exchange>,
+    preferences: Option<Fingerprint>,
+    rests: Option<Vec<Observed>>,
     used: SystemTime,
 }
 
 impl Conversation {
     fn new(id: String, now: SystemTime) -> Self {
-        let state = ConversationState { messages: Vec::new(), exchanges: VecDeque::new(), used: now };
+        let (messages, exchanges) = (Vec::new(), VecDeque::new());
+        let state = ConversationState { messages, exchanges, preferences: None, rests: Some(Vec::new()), used: now };
+        Self::with(id, state)
+    }
+
+    fn with(id: String, state: ConversationState) -> Self {
         let (turn, seen, vault) = (tokio::sync::Mutex::default(), Arc::default(), Arc::default());
         Self { id, turn, seen, vault, state: Mutex::new(state) }
+    }
+
+    /// One that outlived its daemon. What it rests on is known only if its record says so.
+    pub fn restored(record: &ConversationRecord) -> Self {
+        let exchange = |(question, answer): &(Redacted, Redacted)| Exchange {
+            question: question.clone(),
+            answer: answer.clone(),
+            replay: true,
+        };
+        let state = ConversationState {
+            messages: Vec::new(),
+            exchanges: record.exchanges.iter().map(exchange).collect(),
+            preferences: None,
+            rests: Some(record.files.clone()).filter(|files| !files.is_empty()),
+            used: record.used,
+        };
+        Self::with(record.id.clone(), state)
     }
 
     /// A copy of the history; messages are cheap to clone.
@@ -89,16 +147,38 @@ impl Conversation {
         lock(&self.state).messages.clone()
     }
 
+    /// The exchanges a history can be built from, oldest first.
+    pub fn replayable(&self) -> Vec<Exchange> {
+        lock(&self.state).exchanges.iter().filter(|exchange| exchange.replay).cloned().collect()
+    }
+
+    /// Every question in it.
+    fn questions(&self) -> Vec<Redacted> {
+        lock(&self.state).exchanges.iter().map(|exchange| exchange.question.clone()).collect()
+    }
+
+    /// Of the preferences that the history tells of; `None` when it tells of none yet.
+    pub fn preferences(&self) -> Option<Fingerprint> {
+        lock(&self.state).preferences
+    }
+
+    /// What all of it rests on; `None` when that is not known or cannot be verified.
+    pub fn rests(&self) -> Option<Vec<Observed>> {
+        lock(&self.state).rests.clone()
+    }
+
     /// Replaces the history by a longer one that begins with it, and notes the exchange.
-    pub fn commit(&self, messages: Vec<Message>, question: Redacted, answer: Redacted, now: SystemTime) {
+    pub fn commit(&self, commit: Commit) {
         let mut state = lock(&self.state);
-        debug_assert!(messages.starts_with(&state.messages), "a history only grows");
-        state.messages = messages;
-        state.exchanges.push_back((question, answer));
+        debug_assert!(commit.messages.starts_with(&state.messages), "a history only grows");
+        state.messages = commit.messages;
+        state.exchanges.push_back(commit.exchange);
         if state.exchanges.len() > EXCHANGES_MAX {
             state.exchanges.pop_front();
         }
-        state.used = now;
+        state.preferences = commit.preferences.or(state.preferences);
+        state.rests = state.rests.take().zip(commit.rests).and_then(|(before, new)| joined(before, new));
+        state.used = commit.now;
     }
 
     /// Bytes of text in the history.
@@ -111,10 +191,17 @@ impl Conversation {
         let exchanges = state
             .exchanges
             .iter()
-            .map(|(question, answer)| Exchange { question: question.to_string(), answer: answer.to_string() })
+            .map(|it| proto::Exchange { question: it.question.to_string(), answer: it.answer.to_string() })
             .collect();
         ConversationView { id: self.id.clone(), age_s: seconds_since(clock, state.used), exchanges }
     }
+}
+
+/// Both; `None` when that cannot be verified as a whole.
+fn joined(before: Vec<Observed>, new: Vec<Observed>) -> Option<Vec<Observed>> {
+    let mut resting = Resting::default();
+    [before, new].into_iter().for_each(|observed| resting.add(Rests::On(observed)));
+    resting.finish()
 }
 
 #[derive(Debug)]
@@ -179,6 +266,30 @@ impl Sessions {
     /// The session's last conversation; `None` when there is none.
     pub fn last_conversation(&self, key: &SessionKey) -> Option<Arc<Conversation>> {
         lock(&self.sessions).get(key)?.conversations.back().map(Arc::clone)
+    }
+
+    /// Makes a conversation that came back from the store the session's last one, unless another shell was quicker:
+    /// both then go on in the same one.
+    pub fn adopt(&self, key: &SessionKey, restored: Conversation) -> Arc<Conversation> {
+        self.with(key, |session| match session.conversations.back() {
+            Some(last) => Arc::clone(last),
+            None => {
+                let restored = Arc::new(restored);
+                session.conversations.push_back(Arc::clone(&restored));
+                restored
+            }
+        })
+    }
+
+    /// True while the session knows the conversation: it is not cleared, and the conversation not pushed out.
+    pub fn knows(&self, key: &SessionKey, conversation: &str) -> bool {
+        let sessions = lock(&self.sessions);
+        sessions.get(key).is_some_and(|session| session.conversations.iter().any(|known| known.id == conversation))
+    }
+
+    /// The files the session touched, newest first.
+    pub fn files(&self, key: &SessionKey) -> Vec<PathBuf> {
+        lock(&self.sessions).get(key).map(|session| session.files.iter().cloned().collect()).unwrap_or_default()
     }
 
     /// Notes files the session touched, newest first, each once.
@@ -249,6 +360,37 @@ impl Sessions {
         before - sessions.len()
     }
 
+    /// Forgets all sessions of a user. Says how many.
+    pub fn clear_all(&self, uid: u32) -> usize {
+        let mut sessions = lock(&self.sessions);
+        let before = sessions.len();
+        sessions.retain(|key, _| key.uid != uid);
+        before - sessions.len()
+    }
+
+    /// The conversations of a user's sessions: id, project, questions.
+    pub fn conversations(&self, uid: u32) -> Vec<(String, PathBuf, Vec<Redacted>)> {
+        let sessions = lock(&self.sessions);
+        let theirs = sessions.iter().filter(|(key, _)| key.uid == uid);
+        let each = theirs.flat_map(|(key, session)| session.conversations.iter().map(move |it| (key, it)));
+        each.map(|(key, it)| (it.id.clone(), key.project.clone(), it.questions())).collect()
+    }
+
+    /// Forgets the conversations of a user whose id begins so. Says how many.
+    pub fn drop_conversation(&self, uid: u32, prefix: &str) -> usize {
+        let mut sessions = lock(&self.sessions);
+        let mut gone = 0;
+        for (_, session) in sessions.iter_mut().filter(|(key, _)| key.uid == uid) {
+            let before = session.conversations.len();
+            session.conversations.retain(|conversation| !conversation.id.starts_with(prefix));
+            if session.conversations.len() != before {
+                gone += before - session.conversations.len();
+                session.last_question.clear();
+            }
+        }
+        gone
+    }
+
     fn summary(&self, key: &SessionKey, session: &Session) -> SessionSummary {
         SessionSummary {
             project: key.project.display().to_string(),
@@ -299,7 +441,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{clock::SystemClock, redact::Redactor};
+    use crate::{
+        clock::SystemClock,
+        redact::Redactor,
+        tools::observed::{Digest, Stat},
+    };
 
     const LIMITS: SessionLimits = SessionLimits { conversations: 3, files: 2 };
 
@@ -319,8 +465,77 @@ mod tests {
         let conversation = sessions.new_conversation();
         let _task = sessions.begin_task(key, "t", &text(question));
         sessions.keep(key, "t", LIMITS, &conversation);
-        conversation.commit(vec![Message::User(text(question).into())], text(question), text("a"), SystemTime::now());
+        conversation.commit(commit(vec![Message::User(text(question).into())], question, Some(Vec::new())));
         conversation
+    }
+
+    fn commit(messages: Vec<Message>, question: &str, rests: Option<Vec<Observed>>) -> Commit {
+        let exchange = Exchange { question: text(question), answer: text("a"), replay: true };
+        Commit { messages, exchange, preferences: None, rests, now: SystemTime::now() }
+    }
+
+    fn file(path: &str, content: u8) -> Vec<Observed> {
+        let stat = Stat { dev: 0, ino: 0, size: 0, mtime_ns: 0, ctime_ns: 0, kind: 0 };
+        let digest = Digest::of(&[content]);
+        vec![Observed::File { path: path.into(), stat, seen_at_ns: 0, digest }]
+    }
+
+    fn seen(file_number: u8) -> Vec<Observed> {
+        file(&file_number.to_string(), 0)
+    }
+
+    fn record(files: Vec<Observed>) -> ConversationRecord {
+        let (id, project, session) = ("c".to_owned(), "/p".into(), "a".to_owned());
+        let exchanges = vec![(text("q"), text("a"))];
+        ConversationRecord { id, uid: 1, project, session, exchanges, files, used: SystemTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn a_conversation_that_outlived_its_daemon_is_told_and_can_go_on() {
+        let sessions = sessions();
+        let restored = sessions.adopt(&key(1, "a"), Conversation::restored(&record(seen(1))));
+        assert!(restored.messages().is_empty() && restored.preferences().is_none());
+        assert_eq!(restored.replayable().len(), 1);
+        assert_eq!(restored.rests(), Some(seen(1)));
+        let last = sessions.last_conversation(&key(1, "a")).unwrap();
+        assert!(Arc::ptr_eq(&last, &restored) && sessions.knows(&key(1, "a"), "c"));
+        let second = sessions.adopt(&key(1, "a"), Conversation::restored(&record(seen(1))));
+        assert!(Arc::ptr_eq(&second, &restored), "two shells go on in the same one");
+        assert!(!sessions.knows(&key(2, "a"), "c"));
+    }
+
+    #[test]
+    fn what_a_conversation_rests_on_grows_until_something_is_not_known() {
+        let sessions = sessions();
+        let conversation = sessions.new_conversation();
+        conversation.commit(commit(Vec::new(), "q", Some(seen(1))));
+        conversation.commit(commit(Vec::new(), "q", Some([seen(1), seen(2)].concat())));
+        assert_eq!(conversation.rests(), Some([seen(1), seen(2)].concat()));
+        conversation.commit(commit(Vec::new(), "q", None));
+        conversation.commit(commit(Vec::new(), "q", Some(seen(3))));
+        assert_eq!(conversation.rests(), None, "it still rests on what is not known");
+        assert_eq!(Conversation::restored(&record(Vec::new())).rests(), None, "nothing known is not nothing");
+        conversation.commit(commit(Vec::new(), "q", Some(Vec::new())));
+        assert_eq!(conversation.rests(), None);
+        let edited = sessions.new_conversation();
+        edited.commit(commit(Vec::new(), "q", Some(file("a", 1))));
+        edited.commit(commit(Vec::new(), "q", Some(file("a", 2))));
+        assert_eq!(edited.rests(), None, "it changed in between: either state may have been told of");
+    }
+
+    #[test]
+    fn what_was_found_without_a_model_is_shown_and_not_replayed() {
+        let conversation = sessions().new_conversation();
+        let found = Commit {
+            exchange: Exchange { replay: false, ..commit(vec![], "q", None).exchange },
+            ..commit(vec![], "q", None)
+        };
+        conversation.commit(found);
+        conversation.commit(Commit { preferences: Some([1; 32]), ..commit(vec![], "q2", None) });
+        conversation.commit(commit(vec![], "q3", None));
+        let asked: Vec<_> = conversation.replayable().iter().map(|exchange| exchange.question.to_string()).collect();
+        assert_eq!(asked, ["q2", "q3"]);
+        assert_eq!(conversation.preferences(), Some([1; 32]), "what was told stays told");
     }
 
     #[test]
@@ -340,7 +555,7 @@ mod tests {
         let conversation = exchange(&sessions, &key(1, "a"), "q");
         for n in 0..EXCHANGES_MAX {
             let history = conversation.messages();
-            conversation.commit(history, text(&format!("q{n}")), text("a"), SystemTime::now());
+            conversation.commit(commit(history, &format!("q{n}"), None));
         }
         let shown = &sessions.show(&key(1, "a")).unwrap().conversations[0].exchanges;
         assert_eq!((shown.len(), shown[0].question.as_str()), (EXCHANGES_MAX, "q0"));

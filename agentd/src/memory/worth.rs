@@ -1,18 +1,23 @@
 //! Whether an exchange is worth keeping beyond its session.
 //!
-//! Owns the rule, and nothing that is kept: whoever stores answers asks here first. Refused are turns that failed,
-//! texts that are mostly secrets, answers that only say that something went wrong, and answers too short to be one.
-//! Duplicates are the store's matter, which alone knows what it has.
+//! Owns the rules, and nothing that is kept: whoever stores answers asks here first. [`worth_keeping`] refuses turns
+//! that failed, texts that are mostly secrets, answers that only say that something went wrong, and answers too short
+//! to be one. [`useful`] is the rule for conversations: it also refuses what the user wanted to leave no trace, what
+//! was found without a model, and questions that say nothing by themselves. Duplicates are the matter of whoever keeps,
+//! who alone knows what there is.
 //!
 //! In doubt an exchange is not kept: it is asked again at the price of one question, while an error that is kept
 //! answers wrongly for as long as it stays.
 
-use proto::ErrorKind;
+use proto::{ErrorKind, Source};
 
 use crate::redact::{Redacted, is_mostly_markers};
 
 /// Characters under which an answer says too little to be kept.
 const ANSWER_MIN: usize = 40;
+/// Bytes of letters and digits under which a question says nothing by itself: `why?`, `go on`. Bytes, since a letter
+/// of a script without spaces says more.
+const QUESTION_MIN: usize = 8;
 /// Characters up to which an answer that tells an error is that error. A longer one explains it.
 const ERROR_MAX: usize = 240;
 /// How an answer begins that is an error.
@@ -67,6 +72,42 @@ pub enum Unfit {
     /// The answer is too short.
     #[error("the answer is too short")]
     Short,
+    /// The question is too short.
+    #[error("the question is too short")]
+    Trivial,
+    /// The user wanted it to leave no trace.
+    #[error("asked to leave no trace")]
+    Ephemeral,
+    /// No model answered.
+    #[error("found without a model")]
+    Offline,
+}
+
+/// A turn that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// What was asked.
+    pub question: &'a Redacted,
+    /// The answer and where it came from, or how the turn failed.
+    pub outcome: Result<(&'a Redacted, Source), ErrorKind>,
+    /// Asked to leave no trace.
+    pub ephemeral: bool,
+}
+
+/// Says whether an exchange is useful beyond its session, in a conversation that goes on or is remembered.
+///
+/// # Errors
+/// The first reason why not.
+pub fn useful(ended: &Ended<'_>) -> Result<(), Unfit> {
+    if ended.ephemeral {
+        return Err(Unfit::Ephemeral);
+    }
+    if let Ok((_, Source::Offline)) = ended.outcome {
+        return Err(Unfit::Offline);
+    }
+    worth_keeping(ended.question, ended.outcome.map(|(answer, _)| answer))?;
+    let said: usize = ended.question.as_str().chars().filter(|c| c.is_alphanumeric()).map(char::len_utf8).sum();
+    if said < QUESTION_MIN { Err(Unfit::Trivial) } else { Ok(()) }
 }
 
 /// Says whether an exchange is worth keeping.
@@ -163,5 +204,47 @@ mod tests {
             assert_eq!(judge(QUESTION, Err(kind)), Err(Unfit::Failed(kind)));
         }
         assert_eq!(Unfit::Failed(ErrorKind::Timeout).to_string(), "the turn failed: timeout");
+    }
+
+    fn judge_turn(question: &str, answer: Result<(&str, Source), ErrorKind>, ephemeral: bool) -> Result<(), Unfit> {
+        let redactor = Redactor::new([KEY.to_owned()]);
+        let (question, said) = (redactor.text(question), answer.map(|(text, _)| redactor.text(text)));
+        let outcome = match (&said, answer) {
+            (Ok(text), Ok((_, source))) => Ok((text, source)),
+            (Err(kind), _) => Err(*kind),
+            (_, Err(kind)) => Err(kind),
+        };
+        useful(&Ended { question: &question, outcome, ephemeral })
+    }
+
+    #[test]
+    fn an_answered_question_is_useful_wherever_its_answer_came_from_but_not_without_a_model() {
+        for source in [Source::Model, Source::Exact, Source::Near, Source::Verdict] {
+            assert_eq!(judge_turn(QUESTION, Ok((ANSWER, source)), false), Ok(()));
+        }
+        assert_eq!(judge_turn(QUESTION, Ok((ANSWER, Source::Offline)), false), Err(Unfit::Offline));
+    }
+
+    #[test]
+    fn what_was_asked_to_leave_no_trace_leaves_none() {
+        assert_eq!(judge_turn(QUESTION, Ok((ANSWER, Source::Model)), true), Err(Unfit::Ephemeral));
+    }
+
+    #[test]
+    fn a_question_that_says_nothing_by_itself_is_not_kept_in_any_script() {
+        for question in ["why?", "go on", "  ...!  ", "fix it"] {
+            assert_eq!(judge_turn(question, Ok((ANSWER, Source::Model)), false), Err(Unfit::Trivial), "{question}");
+        }
+        for question in ["who calls it?", "\u{8fd9}\u{662f}\u{4ec0}\u{4e48}"] {
+            assert_eq!(judge_turn(question, Ok((ANSWER, Source::Model)), false), Ok(()), "{question}");
+        }
+    }
+
+    #[test]
+    fn a_turn_that_failed_or_is_an_error_is_not_useful_either() {
+        let cancelled = judge_turn(QUESTION, Err(ErrorKind::Cancelled), false);
+        assert_eq!(cancelled, Err(Unfit::Failed(ErrorKind::Cancelled)));
+        let error = "The command timed out after 30 s, before it had printed anything.";
+        assert_eq!(judge_turn(QUESTION, Ok((error, Source::Model)), false), Err(Unfit::Error));
     }
 }

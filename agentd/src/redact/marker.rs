@@ -3,7 +3,7 @@
 //! Owns how a marker reads. `[REDACTED:kind]`, as the audit writes it, is a marker too: whatever looks like one is
 //! treated as one when a text is about to be written.
 
-use std::{ops::Range, sync::LazyLock};
+use std::{borrow::Cow, collections::HashMap, ops::Range, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
@@ -24,6 +24,25 @@ pub fn is_mostly_markers(text: &str) -> bool {
     let hidden: usize = markers(text).map(|found| found.text.len()).sum();
     let blank: usize = text.chars().filter(|c| c.is_whitespace()).map(char::len_utf8).sum();
     hidden * 2 > text.len() - blank
+}
+
+/// The text with its numbered markers counted from 1 in the order they appear: what a text says in one conversation and
+/// in the next becomes the same. Which hidden values are equal stays visible.
+pub fn renumbered(text: &str) -> Cow<'_, str> {
+    let (mut out, mut done, mut numbers) = (String::new(), 0, HashMap::new());
+    for found in markers(text) {
+        let Some(number) = found.number else { continue };
+        let next = numbers.len() + 1;
+        let number = *numbers.entry(number).or_insert(next);
+        out.push_str(text.get(done..found.start).unwrap_or_default());
+        out.push_str(&format!("{OPEN}:{number}]"));
+        done = found.start + found.text.len();
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    Cow::Owned(out)
 }
 
 /// A marker in a text.
@@ -90,6 +109,15 @@ fn is_inside(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_numbers_of_one_conversation_become_those_of_any() {
+        let text = "a [REDACTED:7] [REDACTED] [REDACTED:3] [REDACTED:7] [REDACTED:key] z";
+        assert_eq!(renumbered(text), "a [REDACTED:1] [REDACTED] [REDACTED:2] [REDACTED:1] [REDACTED:key] z");
+        assert_eq!(renumbered(&renumbered(text)), renumbered(text));
+        assert_ne!(renumbered("[REDACTED:1] [REDACTED:1]"), renumbered("[REDACTED:1] [REDACTED:2]"));
+        assert_eq!(renumbered("nothing"), "nothing");
+    }
 
     #[test]
     fn markers_are_found_with_their_numbers_and_look_alikes_are_not() {

@@ -47,7 +47,7 @@ mod wrapped;
 
 use std::{borrow::Cow, sync::Arc};
 
-pub use marker::{MARKER, has_marker, is_mostly_markers};
+pub use marker::{MARKER, has_marker, is_mostly_markers, renumbered};
 pub use outbound::{ModelView, Outbound};
 pub use redactors::{Counts, Redactors, is_redacting};
 pub use stream::{Located, Stream};
@@ -197,6 +197,11 @@ fn spliced<'m>(text: &str, found: &[Finding], marker: &mut impl FnMut(&str) -> C
     }
     out.push_str(text.get(done..).unwrap_or_default());
     out
+}
+
+/// Version of the table of kinds: what was shown under an older one may hold what is hidden under this one.
+pub fn kinds_version() -> u32 {
+    kinds::VERSION
 }
 
 /// Every anchor of the table, in lower case: what a bare automaton is built from that the engine is compared with.

@@ -8,10 +8,14 @@ use proto::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::kept;
 use crate::{
     agent::{self, Ask, Events},
     daemon::Daemon,
-    memory::session::{DEFAULT_SESSION, SessionKey},
+    memory::{
+        conversations::Forget,
+        session::{DEFAULT_SESSION, SessionKey},
+    },
 };
 
 /// Where a request comes from.
@@ -52,6 +56,7 @@ async fn carry_out(daemon: &Arc<Daemon>, from: &Origin, request: Request) -> Res
         Request::SessionsShow(show) => sessions_show(daemon, from.uid, show).await?.into(),
         Request::SessionsClear(clear) => sessions_clear(daemon, from.uid, clear).await?.into(),
         Request::Models(_) => daemon.models().await?.into(),
+        kept => kept::handle(daemon, from, kept).await?,
     })
 }
 
@@ -67,21 +72,33 @@ async fn run_ask(daemon: &Arc<Daemon>, from: &Origin, request: AskRequest) -> Re
             return Err(daemon.turns.explain(Failure::new(ErrorKind::Cancelled, "cancelled")));
         }
     };
-    let redactors = daemon.redactors();
-    let ask = Ask {
-        uid: from.uid,
-        request,
-        turn: guard.turn.clone(),
-        events: from.events.clone().redacted_by(redactors.kept(false)),
-        cancel,
-        config: daemon.config(),
-        redactor: redactors.kept(false).clone(),
-        redactors,
-    };
+    let ask = ask_of(daemon, from, request, guard.turn.clone(), cancel);
     let outcome = agent::answer(&daemon.agent, ask, choice).await.map_err(|failure| daemon.turns.explain(failure));
     outcome.inspect_err(|failure| {
         tracing::warn!(turn = %guard.turn, kind = failure.kind.name(), "not answered");
     })
+}
+
+/// A request on its way, under the configuration and the redactors of this moment.
+pub(super) fn ask_of(
+    daemon: &Daemon,
+    from: &Origin,
+    request: AskRequest,
+    turn: String,
+    cancel: CancellationToken,
+) -> Ask {
+    let redactors = daemon.redactors();
+    Ask {
+        uid: from.uid,
+        request,
+        turn,
+        events: from.events.clone().redacted_by(redactors.kept(false)),
+        cancel,
+        config: daemon.config(),
+        attached: None,
+        redactor: redactors.kept(false).clone(),
+        redactors,
+    }
 }
 
 async fn sessions_list(daemon: &Daemon, uid: u32, list: &SessionsListRequest) -> Result<SessionsReport, Failure> {
@@ -109,5 +126,9 @@ async fn sessions_clear(daemon: &Daemon, uid: u32, clear: SessionsClearRequest) 
     let project = agent::home_of(&clear.cwd).await?;
     let name = Some(clear.name.as_str()).filter(|name| !name.is_empty());
     let cleared = daemon.agent.sessions.clear(uid, &project, name);
+    // What outlived an earlier daemon goes too, or -c would bring it back.
+    let kept = name.map_or(Forget::Project(&project), |name| Forget::Session(&project, name));
+    let (_, written) = daemon.agent.memory.lasting.forget_conversations(uid, kept).await;
+    written.map_err(|why| Failure::new(ErrorKind::Failure, format!("cleared in memory, but not on disk: {why}")))?;
     Ok(ClearReport { cleared: u32::try_from(cleared).unwrap_or(u32::MAX) })
 }

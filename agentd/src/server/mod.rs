@@ -8,9 +8,12 @@ pub mod accept;
 mod connection;
 mod dispatch;
 mod inbox;
+mod kept;
 pub mod listen;
 mod outbox;
 mod peer;
+mod preferences;
 mod turns;
+mod upkeep;
 
 pub use turns::Turns;

@@ -2,7 +2,8 @@
 //!
 //! One trait, two sources: the built-ins here and, later, the MCP pool, which serves the same plain names while its
 //! servers are up. Every path a tool is given passes the [`jail`]; every call is judged by [`policy`] before it runs.
-//! A tool never fails the turn: what goes wrong is a result with `ok` false, which the model reads.
+//! A tool never fails the turn: what goes wrong is a result with `ok` false, which the model reads. What a result
+//! depends on is [`observed`].
 
 use std::{
     collections::HashSet,
@@ -18,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 pub mod builtin;
 pub mod jail;
+pub mod observed;
 pub mod policy;
 mod secret;
 
 use crate::redact::ModelView;
 
 pub use jail::{Jail, Project};
-pub use policy::Judgement;
+pub use observed::Rests;
+pub use policy::{Alone, Judgement};
 pub(crate) use secret::is_secret;
 
 /// A future that a trait object can return.
@@ -57,6 +60,26 @@ pub struct ToolContext {
     /// How results are shown to the model. A tool that cuts a text or takes a part of it does so with what the view
     /// makes of the whole: half a secret is not recognised any more.
     pub view: ModelView,
+    /// The preferences of the user who asks; `None` when nothing is to be remembered.
+    pub preferences: Option<Arc<dyn PreferenceDoor>>,
+}
+
+/// The preferences of the user who asks, as a tool reaches them.
+pub trait PreferenceDoor: Send + Sync {
+    /// Where one of this name would apply, for people: `in this project`, `everywhere`.
+    fn scope(&self, name: &str) -> &'static str;
+
+    /// What is wrong with one, before anybody is asked about it.
+    ///
+    /// # Errors
+    /// One sentence, which tells nothing of the value.
+    fn check(&self, name: &str, value: &str) -> Result<(), String>;
+
+    /// Sets it. To be called only after the user has said so.
+    ///
+    /// # Errors
+    /// Why it was not set.
+    fn set<'a>(&'a self, name: &'a str, value: &'a str) -> BoxFuture<'a, Result<(), String>>;
 }
 
 /// Bounds of a call, from the configuration.
@@ -79,23 +102,32 @@ pub struct ToolOutput {
     pub ok: bool,
     /// Files read or written, relative to the project root, for the session's memory.
     pub files: Vec<PathBuf>,
+    /// What the text depends on, if that is known.
+    pub rests: Rests,
 }
 
 impl ToolOutput {
     /// A good result.
     pub fn ok(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ok: true, files: Vec::new() }
+        Self { text: text.into(), ok: true, ..Self::default() }
     }
 
     /// A failure that the model reads.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ok: false, files: Vec::new() }
+        Self { text: text.into(), ok: false, ..Self::default() }
     }
 
     /// The same result with the files it touched.
     #[must_use]
     pub fn files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
         self.files.extend(files);
+        self
+    }
+
+    /// The same result with what it rests on.
+    #[must_use]
+    pub fn rests(mut self, rests: Rests) -> Self {
+        self.rests = rests;
         self
     }
 }

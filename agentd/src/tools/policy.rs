@@ -14,6 +14,15 @@ use serde_json::json;
 
 pub use command::{CommandRequest, judge_command};
 
+/// What becomes of a turn whose call nobody can approve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// It ends: what was asked cannot be done.
+    EndTurn,
+    /// It goes on: the call was an offer beside the question, and the model is told that it was refused.
+    GoOn,
+}
+
 /// What policy says of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
@@ -25,6 +34,8 @@ pub enum Judgement {
         reason: String,
         /// What an approval for the session covers: calls with an equal key are not asked again.
         key: String,
+        /// What happens when nobody is there.
+        alone: Alone,
     },
     /// Refuse; the reason goes to the model.
     Deny {
@@ -41,7 +52,8 @@ pub fn judge_write(tool: &str, paths: &[&str]) -> Judgement {
     let steers = |path: &str| path.split('/').any(|name| STEERING.contains(&name.to_lowercase().as_str()));
     if paths.iter().any(|path| steers(path)) {
         let reason = format!("{tool} changes a file that makes other programs run commands");
-        return Judgement::Ask { reason, key: json!([tool, paths]).to_string() };
+        return Judgement::Ask { reason, key: json!([tool, paths]).to_string(), alone: Alone::EndTurn };
     }
-    Judgement::Ask { reason: format!("{tool} changes files of the project"), key: tool.to_owned() }
+    let reason = format!("{tool} changes files of the project");
+    Judgement::Ask { reason, key: tool.to_owned(), alone: Alone::EndTurn }
 }

@@ -35,7 +35,7 @@ fn attachment() -> impl Strategy<Value = Attachment> {
 
 fn ask() -> impl Strategy<Value = AskRequest> {
     let texts = (text(), text(), text(), text());
-    let flags = any::<[bool; 5]>();
+    let flags = any::<[bool; 7]>();
     (texts, vec(attachment(), 0..4), flags, any::<u32>(), any::<u64>()).prop_map(
         |((prompt, cwd, session, model), attachments, flags, max_turns, timeout_ms)| AskRequest {
             prompt,
@@ -50,6 +50,8 @@ fn ask() -> impl Strategy<Value = AskRequest> {
             detach: flags[2],
             ephemeral: flags[3],
             reasoning: flags[4],
+            fresh: flags[5],
+            reuse: flags[6],
         },
     )
 }
@@ -67,14 +69,50 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         (text(), text()).prop_map(|(cwd, name)| Request::SessionsShow(SessionsShowRequest { cwd, name })),
         (text(), text()).prop_map(|(cwd, name)| Request::SessionsClear(SessionsClearRequest { cwd, name })),
         Just(Request::Models(ModelsRequest {})),
+        cache_request(),
+        memory_request(),
     ]
+}
+
+fn cache_request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        text().prop_map(|cwd| Request::CacheList(CacheListRequest { cwd })),
+        (text(), text(), text()).prop_map(|(cwd, question, model)| Request::CacheWhy(CacheWhyRequest {
+            cwd,
+            question,
+            model
+        })),
+        (text(), text()).prop_map(|(cwd, id)| Request::CacheReject(CacheRejectRequest { cwd, id })),
+        text().prop_map(|cwd| Request::CacheClear(CacheClearRequest { cwd })),
+        Just(Request::CacheStats(CacheStatsRequest {})),
+    ]
+}
+
+fn memory_request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        Just(Request::MemoryStatus(MemoryStatusRequest {})),
+        text().prop_map(|cwd| Request::PrefsList(PrefsListRequest { cwd })),
+        (text(), text(), text()).prop_map(|(cwd, name, value)| Request::PrefsSet(PrefsSetRequest { cwd, name, value })),
+        (text(), text()).prop_map(|(cwd, name)| Request::PrefsUnset(PrefsUnsetRequest { cwd, name })),
+        text().prop_map(|directory| Request::Backup(BackupRequest { directory })),
+        (text(), any::<bool>()).prop_map(|(path, check_only)| Request::Restore(RestoreRequest { path, check_only })),
+        (text(), text()).prop_map(|(cwd, after)| Request::Export(ExportRequest { cwd, after })),
+        (text(), any::<bool>(), text()).prop_map(|(cwd, all, conversation)| Request::Forget(ForgetRequest {
+            cwd,
+            all,
+            conversation
+        })),
+    ]
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    (text(), text()).prop_map(|(name, value)| Fact { name, value })
 }
 
 fn status() -> impl Strategy<Value = StatusReport> {
     let texts = (text(), text(), text(), text());
-    let fact = (text(), text()).prop_map(|(name, value)| Fact { name, value });
     let counts = any::<(u32, u64, bool, u32, u32)>();
-    (texts, counts, vec(fact, 0..4), vec(text(), 0..4)).prop_map(
+    (texts, counts, vec(fact(), 0..4), vec(text(), 0..4)).prop_map(
         |((version, protocol, socket, state_dir), (pid, uptime_s, draining, connections, turns), facts, warnings)| {
             StatusReport {
                 version,
@@ -106,22 +144,43 @@ fn answer() -> impl Strategy<Value = Answer> {
     let texts = (text(), text(), text(), text());
     let call = (text(), verdict(), any::<bool>()).prop_map(|(name, verdict, ok)| ToolCallReport { name, verdict, ok });
     let counts = any::<(u32, u32, u64)>();
-    (texts, source(), usage(), option::of(money()), option::of(money()), vec(call, 0..4), counts).prop_map(
-        |((answer, session, conversation, model), source, usage, cost_usd, saved_usd, tool_calls, counts)| Answer {
-            answer,
-            source,
-            session,
-            conversation,
-            model,
-            usage,
-            cost_usd,
-            saved_usd,
-            turns: counts.0,
-            tool_calls,
-            redactions: counts.1,
-            elapsed_ms: counts.2,
+    let money = (option::of(money()), option::of(money()));
+    let memory = (option::of(cached()), option::of(similar()), text());
+    (texts, source(), usage(), money, vec(call, 0..4), counts, memory).prop_map(
+        |((answer, session, conversation, model), source, usage, (cost_usd, saved_usd), tool_calls, counts, memory)| {
+            Answer {
+                answer,
+                source,
+                session,
+                conversation,
+                model,
+                usage,
+                cost_usd,
+                saved_usd,
+                turns: counts.0,
+                tool_calls,
+                redactions: counts.1,
+                elapsed_ms: counts.2,
+                cached: memory.0,
+                similar: memory.1,
+                miss: memory.2,
+            }
         },
     )
+}
+
+fn cached() -> impl Strategy<Value = Cached> {
+    (text(), text(), any::<(u64, u32, bool)>()).prop_map(|(id, question, (age_s, dependencies, lenient))| Cached {
+        id,
+        question,
+        age_s,
+        dependencies,
+        lenient,
+    })
+}
+
+fn similar() -> impl Strategy<Value = Similar> {
+    (text(), money(), any::<u64>()).prop_map(|(question, score, age_s)| Similar { question, score, age_s })
 }
 
 fn summary() -> impl Strategy<Value = SessionSummary> {
@@ -160,6 +219,103 @@ fn models() -> impl Strategy<Value = ModelsReport> {
     })
 }
 
+fn cached_answer() -> impl Strategy<Value = CachedAnswer> {
+    let texts = (text(), text(), text(), text());
+    let counts = any::<(u64, u64, u32, u32, u64)>();
+    (texts, counts, option::of(money())).prop_map(
+        |((id, project, question, model), (age_s, used_s, hits, dependencies, bytes), cost_usd)| CachedAnswer {
+            id,
+            project,
+            question,
+            model,
+            age_s,
+            used_s,
+            hits,
+            dependencies,
+            bytes,
+            cost_usd,
+        },
+    )
+}
+
+fn why() -> impl Strategy<Value = WhyReport> {
+    let texts = (text(), text(), text(), text());
+    (texts, source(), option::of(cached_answer()), money(), vec(fact(), 0..4)).prop_map(
+        |((question, reason, guard, changed), outcome, answer, score, facts)| WhyReport {
+            question,
+            outcome,
+            reason,
+            answer,
+            score,
+            guard,
+            changed,
+            facts,
+        },
+    )
+}
+
+fn kind() -> impl Strategy<Value = MemoryKind> {
+    (text(), any::<[u64; 3]>(), any::<[Option<u64>; 2]>()).prop_map(
+        |(name, [count, cap, bytes], [oldest_s, newest_s])| MemoryKind { name, count, cap, bytes, oldest_s, newest_s },
+    )
+}
+
+fn memory() -> impl Strategy<Value = MemoryReport> {
+    let texts = (text(), text());
+    (vec(kind(), 0..4), texts, any::<(u64, Option<u64>)>(), vec(fact(), 0..4)).prop_map(
+        |(kinds, (health, last_backup), (disk_bytes, last_backup_s), facts)| MemoryReport {
+            kinds,
+            disk_bytes,
+            health,
+            last_backup,
+            last_backup_s,
+            facts,
+        },
+    )
+}
+
+fn preference() -> impl Strategy<Value = Preference> {
+    (text(), text(), any::<(bool, u64)>()).prop_map(|(name, value, (project, age_s))| Preference {
+        name,
+        value,
+        project,
+        age_s,
+    })
+}
+
+fn backup() -> impl Strategy<Value = BackupReport> {
+    (text(), any::<(u64, u64)>(), text(), vec(text(), 0..4))
+        .prop_map(|(path, (bytes, records), sha256, removed)| BackupReport { path, bytes, records, sha256, removed })
+}
+
+fn cache_response() -> impl Strategy<Value = (&'static str, Response)> {
+    prop_oneof![
+        vec(cached_answer(), 0..4).prop_map(|answers| ("cache.list", CacheReport { answers }.into())),
+        why().prop_map(|it| ("cache.why", it.into())),
+        (text(), text(), any::<bool>()).prop_map(|(id, question, exact_only)| {
+            ("cache.reject", RejectReport { id, question, exact_only }.into())
+        }),
+        any::<u32>().prop_map(|cleared| ("cache.clear", CacheClearReport { cleared }.into())),
+        vec(fact(), 0..4).prop_map(|facts| ("cache.stats", CacheStatsReport { facts }.into())),
+    ]
+}
+
+fn memory_response() -> impl Strategy<Value = (&'static str, Response)> {
+    prop_oneof![
+        memory().prop_map(|it| ("memory.status", it.into())),
+        vec(preference(), 0..4).prop_map(|preferences| ("memory.prefs", PrefsReport { preferences }.into())),
+        (preference(), any::<bool>()).prop_map(|(preference, replaced)| {
+            ("memory.prefs.set", PrefsSetReport { preference, replaced }.into())
+        }),
+        any::<bool>().prop_map(|removed| ("memory.prefs.unset", PrefsUnsetReport { removed }.into())),
+        backup().prop_map(|it| ("memory.backup", it.into())),
+        (text(), vec(kind(), 0..4), text())
+            .prop_map(|(path, kinds, replaced)| { ("memory.restore", RestoreReport { path, kinds, replaced }.into()) }),
+        (vec(text(), 0..4), text()).prop_map(|(records, next)| ("memory.export", ExportPage { records, next }.into())),
+        vec(fact(), 0..4).prop_map(|erased| ("memory.forget", ForgetReport { erased }.into())),
+    ]
+}
+
 /// A response and the method that it answers.
 pub(crate) fn response() -> impl Strategy<Value = (&'static str, Response)> {
     prop_oneof![
@@ -174,6 +330,8 @@ pub(crate) fn response() -> impl Strategy<Value = (&'static str, Response)> {
         detail().prop_map(|it| ("sessions.show", it.into())),
         any::<u32>().prop_map(|cleared| ("sessions.clear", ClearReport { cleared }.into())),
         models().prop_map(|it| ("models", it.into())),
+        cache_response(),
+        memory_response(),
     ]
 }
 

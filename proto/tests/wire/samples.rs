@@ -26,6 +26,34 @@ pub(crate) fn requests() -> Vec<(&'static str, Request)> {
         ),
         ("models", Request::Models(ModelsRequest {})),
     ]
+    .into_iter()
+    .chain(kept_requests())
+    .collect()
+}
+
+fn kept_requests() -> Vec<(&'static str, Request)> {
+    let cwd = || "/home/u/p".to_owned();
+    vec![
+        ("cache.list", Request::CacheList(CacheListRequest { cwd: cwd() })),
+        (
+            "cache.why",
+            Request::CacheWhy(CacheWhyRequest { cwd: cwd(), question: "why?".into(), model: "deepseek-chat".into() }),
+        ),
+        ("cache.reject", Request::CacheReject(CacheRejectRequest { cwd: cwd(), id: "0a1b".into() })),
+        ("cache.clear", Request::CacheClear(CacheClearRequest { cwd: cwd() })),
+        ("cache.stats", Request::CacheStats(CacheStatsRequest {})),
+        ("memory.status", Request::MemoryStatus(MemoryStatusRequest {})),
+        ("memory.prefs", Request::PrefsList(PrefsListRequest { cwd: cwd() })),
+        (
+            "memory.prefs.set",
+            Request::PrefsSet(PrefsSetRequest { cwd: cwd(), name: "language".into(), value: "de".into() }),
+        ),
+        ("memory.prefs.unset", Request::PrefsUnset(PrefsUnsetRequest { cwd: cwd(), name: "language".into() })),
+        ("memory.backup", Request::Backup(BackupRequest { directory: "/home/u/b".into() })),
+        ("memory.restore", Request::Restore(RestoreRequest { path: "/home/u/b/f".into(), check_only: true })),
+        ("memory.export", Request::Export(ExportRequest { cwd: cwd(), after: "7".into() })),
+        ("memory.forget", Request::Forget(ForgetRequest { cwd: cwd(), all: true, conversation: "c-1".into() })),
+    ]
 }
 
 fn ask() -> AskRequest {
@@ -42,6 +70,8 @@ fn ask() -> AskRequest {
         detach: false,
         ephemeral: true,
         reasoning: false,
+        fresh: true,
+        reuse: false,
     }
 }
 
@@ -61,7 +91,84 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         ("sessions.show", detail().into()),
         ("sessions.clear", ClearReport { cleared: 3 }.into()),
         ("models", models().into()),
+        ("cache.list", CacheReport { answers: vec![cached_answer()] }.into()),
+        ("cache.why", why().into()),
+        ("cache.reject", RejectReport { id: "0a1b".into(), question: "why?".into(), exact_only: true }.into()),
+        ("cache.clear", CacheClearReport { cleared: 4 }.into()),
+        ("cache.stats", CacheStatsReport { facts: vec![fact()] }.into()),
+        ("memory.status", memory().into()),
+        ("memory.prefs", PrefsReport { preferences: vec![preference()] }.into()),
+        ("memory.prefs.set", PrefsSetReport { preference: preference(), replaced: true }.into()),
+        ("memory.prefs.unset", PrefsUnsetReport { removed: true }.into()),
+        ("memory.backup", backup().into()),
+        (
+            "memory.restore",
+            RestoreReport { path: "/home/u/b/f".into(), kinds: vec![kind()], replaced: "/home/u/b/g".into() }.into(),
+        ),
+        ("memory.export", ExportPage { records: vec!["{}".into()], next: "7".into() }.into()),
+        ("memory.forget", ForgetReport { erased: vec![fact()] }.into()),
     ]
+}
+
+fn fact() -> Fact {
+    Fact { name: "hits".into(), value: "3".into() }
+}
+
+fn cached_answer() -> CachedAnswer {
+    CachedAnswer {
+        id: "0a1b".into(),
+        project: "/home/u/p".into(),
+        question: "why?".into(),
+        model: "deepseek-chat".into(),
+        age_s: 60,
+        used_s: 30,
+        hits: 2,
+        dependencies: 20,
+        bytes: 2_048,
+        cost_usd: Some(0.25),
+    }
+}
+
+fn why() -> WhyReport {
+    WhyReport {
+        question: "why?".into(),
+        outcome: Source::Near,
+        reason: "equal in other words".into(),
+        answer: Some(cached_answer()),
+        score: 0.75,
+        guard: "number".into(),
+        changed: "src/a.rs".into(),
+        facts: vec![fact()],
+    }
+}
+
+fn kind() -> MemoryKind {
+    MemoryKind { name: "answers".into(), count: 3, cap: 300, bytes: 4_096, oldest_s: Some(86_400), newest_s: Some(60) }
+}
+
+fn memory() -> MemoryReport {
+    MemoryReport {
+        kinds: vec![kind()],
+        disk_bytes: 524_288,
+        health: "good".into(),
+        last_backup: "/home/u/b/f".into(),
+        last_backup_s: Some(3_600),
+        facts: vec![fact()],
+    }
+}
+
+fn preference() -> Preference {
+    Preference { name: "language".into(), value: "de".into(), project: true, age_s: 5 }
+}
+
+fn backup() -> BackupReport {
+    BackupReport {
+        path: "/home/u/b/f".into(),
+        bytes: 9_000,
+        records: 12,
+        sha256: "00ff".into(),
+        removed: vec!["/home/u/b/e".into()],
+    }
 }
 
 fn status() -> StatusReport {
@@ -94,6 +201,9 @@ fn answer() -> Answer {
         tool_calls: vec![ToolCallReport { name: "read_text_file".into(), verdict: Verdict::Approved, ok: true }],
         redactions: 1,
         elapsed_ms: 1_234,
+        cached: Some(Cached { id: "0a1b".into(), question: "why?".into(), age_s: 60, dependencies: 20, lenient: true }),
+        similar: Some(Similar { question: "why not?".into(), score: 0.75, age_s: 61 }),
+        miss: "src/a.rs has changed".into(),
     }
 }
 

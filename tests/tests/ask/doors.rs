@@ -145,7 +145,7 @@ fn the_log_says_whether_an_exchange_would_be_worth_keeping() {
     let answer = "The daemon listens in listen.rs, where the socket gets its mode.";
     let desk = desk(Scenario::new().text(answer).text(SECRET).text("Error: file not found, so nothing can be said."));
     for _ in 0..3 {
-        desk.answer(["where?"]);
+        desk.answer(["where is it bound?"]);
     }
     let log = desk.ctl(["daemon", "logs", "-n", "1000"]).run().expect_ok().stdout;
     let told: Vec<_> = log.lines().filter(|line| line.contains(": answered ")).collect();

@@ -14,6 +14,7 @@ mod failures;
 mod input;
 mod interrupts;
 mod kinds;
+mod memory;
 mod offline;
 mod output;
 mod secrets;

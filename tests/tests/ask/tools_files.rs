@@ -57,12 +57,12 @@ fn split_and_interleaved_calls_drive_real_files_and_results_keep_their_order() {
 }
 
 #[test]
-fn the_offered_tools_are_the_frozen_sorted_twelve() {
+fn the_offered_tools_are_the_frozen_sorted_thirteen() {
     let desk = desk(Scenario::new());
     desk.answer(["x"]);
     let chats = desk.chats();
     let names = chats[0].tool_names();
-    assert!(names.is_sorted() && names.len() == 12, "{names:?}");
+    assert!(names.is_sorted() && names.len() == 13, "{names:?}");
     let frozen = chats[0].raw_messages()[0].len() + chats[0].raw_field("tools").unwrap().len();
     assert!(frozen <= 8000, "{frozen} bytes");
     desk.close();

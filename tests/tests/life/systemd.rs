@@ -198,7 +198,10 @@ fn the_units_pass_systemd_analyze() {
     }
     let home = home();
     let output = home.command("/bin/bash").arg(units().join("verify.sh")).run().expect_ok();
-    assert_says(&output.stdout, &["agentd.service, agentd.socket and agentd@.service are in order"]);
+    assert_says(
+        &output.stdout,
+        &["agentd.service, agentd.socket, agentd@.service and agentd-backup.{service,timer} are in order"],
+    );
 }
 
 #[test]

@@ -12,6 +12,8 @@
 //!
 //! The rules are data (`rules/*.txt`) with a version that goes into the canonical key: new rules never meet old keys.
 
+mod change;
+mod context;
 mod guards;
 mod head;
 mod normalise;
@@ -20,6 +22,7 @@ mod rank;
 mod reading;
 mod rules;
 mod tokens;
+mod verbs;
 mod words;
 
 #[cfg(test)]

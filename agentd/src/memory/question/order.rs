@@ -6,7 +6,7 @@
 use super::{
     reading::{Item, Reading},
     rules::{Rules, Verb},
-    term,
+    term, verbs,
 };
 
 /// Side of a verb on which a term stands, after voice has been put right.
@@ -191,7 +191,7 @@ pub(super) fn focus(reading: &Reading) -> Option<u32> {
     if between.first().is_some_and(|word| word.is_any(&["do", "does", "did"])) {
         return rest.iter().any(|item| item.verb.is_some()).then_some(OBJECT);
     }
-    let helped = between.iter().any(super::head::is_auxiliary);
+    let helped = between.iter().any(verbs::is_auxiliary);
     if helped {
         return None;
     }

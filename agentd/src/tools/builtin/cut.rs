@@ -4,7 +4,7 @@
 const HEAD_QUARTERS: usize = 3;
 
 /// At most `cap` bytes of `text` and one line that says what is missing; cuts at line ends where one is near.
-pub(super) fn cut(text: &str, cap: usize, advice: &str) -> String {
+pub(crate) fn cut(text: &str, cap: usize, advice: &str) -> String {
     if text.is_empty() {
         return "(no output)".to_owned();
     }

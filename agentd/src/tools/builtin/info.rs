@@ -5,11 +5,14 @@ use std::time::SystemTime;
 use cap_std::fs::PermissionsExt as _;
 use serde_json::json;
 
-use super::{Call, Effect, FileTool, Outcome, ToolOutput};
+use super::{Call, Effect, FileTool, Outcome, Rests, ToolOutput};
+
+/// The tool's name.
+pub(in crate::tools) const INFO: &str = "get_file_info";
 
 pub(super) fn tools() -> Vec<FileTool> {
     vec![FileTool::new(
-        "get_file_info",
+        INFO,
         "Size, times, type and permissions of a file or directory.",
         Effect::Read,
         json!({"path": {"type": "string"}}),
@@ -32,7 +35,7 @@ fn info(call: &Call) -> Outcome {
         format!("isFile: {}", metadata.is_file()),
         format!("permissions: {:o}", metadata.permissions().mode() & 0o777),
     ];
-    Ok(ToolOutput::ok(lines.join("\n")))
+    Ok(ToolOutput::ok(lines.join("\n")).rests(Rests::Again { sweep: None }))
 }
 
 /// ISO 8601 in UTC.

@@ -4,8 +4,11 @@ use std::collections::BinaryHeap;
 
 use serde_json::{Value, json};
 
-use super::{Call, Effect, FileTool, Outcome, ToolOutput, walk};
-use crate::tools::jail::shown;
+use super::{Call, Effect, FileTool, Outcome, Rests, ToolOutput, walk};
+use crate::tools::{jail::shown, observed::record::Before};
+
+/// The name of the tool that lists one directory.
+pub(in crate::tools) const LIST: &str = "list_directory";
 
 /// Entries shown of one directory; all are counted.
 const MAX_LISTED: usize = 1_000;
@@ -20,7 +23,7 @@ pub(super) fn tools() -> Vec<FileTool> {
     let path = json!({"path": {"type": "string"}});
     vec![
         FileTool::new(
-            "list_directory",
+            LIST,
             "List a directory: [DIR] and [FILE] lines, sorted. `.` is the project root.",
             Effect::Read,
             path.clone(),
@@ -39,7 +42,9 @@ pub(super) fn tools() -> Vec<FileTool> {
 }
 
 fn list(call: &Call) -> Outcome {
-    let (directory, _) = call.jail().open_dir(call.arguments.text("path"))?;
+    let path = call.arguments.text("path");
+    let (directory, _) = call.jail().open_dir(path)?;
+    let before = Before::reading(call.jail(), path, &directory);
     // The smallest names so far, the largest of them on top: memory is bounded whatever the directory holds.
     let mut kept: BinaryHeap<(String, bool)> = BinaryHeap::new();
     let mut total = 0usize;
@@ -64,7 +69,9 @@ fn list(call: &Call) -> Outcome {
             total - lines.len()
         ));
     }
-    Ok(ToolOutput::ok(call.cut(&lines.join("\n"), "use search_files with a pattern")))
+    let text = call.cut(&lines.join("\n"), "use search_files with a pattern");
+    let rests = Rests::of_read(before.and_then(|before| before.listed(&directory, &text)));
+    Ok(ToolOutput::ok(text).rests(rests))
 }
 
 /// A line of the tree, before it is nested.
@@ -76,7 +83,7 @@ struct Line {
 
 fn tree(call: &Call) -> Outcome {
     let (mut lines, mut total) = (Vec::new(), 0usize);
-    let left = walk::walk(call, call.arguments.text("path"), |entry| {
+    let left = walk::walk(&call.project, &call.stop, call.arguments.text("path"), |entry| {
         total += 1;
         if lines.len() < MAX_TREE {
             let name = shown(entry.below.file_name().unwrap_or_default());
@@ -95,7 +102,7 @@ fn tree(call: &Call) -> Outcome {
         let text = serde_json::to_string_pretty(&Value::Array(roots)).unwrap_or_default();
         // Fewer entries rather than a cut in the middle: the answer stays JSON.
         if text.len() <= call.limits.result_cap || count == 0 {
-            return Ok(ToolOutput::ok(text));
+            return Ok(ToolOutput::ok(text).rests(left.rests(None)));
         }
         count /= 2;
     }

@@ -2,25 +2,36 @@
 //! stand in for it and it for them.
 //!
 //! A file tool is a [`FileTool`]: a spec, an effect and a function that runs on a blocking thread with the project's
-//! jail. The command tool is [`shell`]. Arguments are checked against the spec's schema before anything else.
+//! jail. The command tool is [`shell`], the one that remembers what the user wants is [`preference`]. Arguments are
+//! checked against the spec's schema before anything else.
 
+mod again;
 mod arguments;
 mod cut;
 mod edit;
 mod info;
 mod list;
+mod preference;
 mod read;
 mod search;
 mod shell;
-mod walk;
+pub(in crate::tools) mod walk;
 mod write;
 
-pub(crate) use cut::line;
+pub(crate) use cut::{cut, line};
+pub(in crate::tools) use {
+    again::{again, summary},
+    info::INFO,
+    list::LIST,
+    read::MAX_WHOLE,
+    search::{NO_MATCHES, SEARCH_FILES},
+};
 
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -33,7 +44,7 @@ use crate::{
 };
 
 use super::{
-    BoxFuture, Judgement, Project, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
+    BoxFuture, Judgement, Project, Rests, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
     jail::{Jail, JailError},
     policy,
 };
@@ -44,18 +55,24 @@ const NO_PROJECT: &str = "No project here: agentd does not work in / or in the h
 
 /// All built-in tools.
 pub fn toolbox() -> Vec<Arc<dyn Tool>> {
-    let files = [read::tools(), write::tools(), edit::tools(), list::tools(), search::tools(), info::tools()];
+    let writing = write::tools().into_iter().chain(edit::tools());
     let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
-    for tool in files.into_iter().flatten() {
+    for tool in reading().chain(writing) {
         tools.push(Arc::new(tool));
     }
+    tools.push(Arc::new(preference::SetPreference::new()));
     tools.push(Arc::new(shell::Shell::new()));
     tools
 }
 
+/// The file tools that only read.
+fn reading() -> impl Iterator<Item = FileTool> {
+    [read::tools(), list::tools(), search::tools(), info::tools()].into_iter().flatten()
+}
+
 /// Why a call failed, for the model.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(in crate::tools) enum Fault {
     #[error(transparent)]
     Jail(#[from] JailError),
     #[error("{0}")]
@@ -77,10 +94,30 @@ fn conflict(path: &str, conflict: &WriteConflict) -> Fault {
 
 type Outcome = Result<ToolOutput, Fault>;
 
+/// When work has to end before it is done.
+#[derive(Debug, Clone)]
+pub(in crate::tools) struct Stop {
+    cancel: CancellationToken,
+    until: Option<Instant>,
+}
+
+impl Stop {
+    /// On cancellation, or after some time.
+    pub(in crate::tools) fn within(cancel: CancellationToken, time: Duration) -> Self {
+        Self { cancel, until: Instant::now().checked_add(time) }
+    }
+
+    /// In every loop that may be long.
+    pub(in crate::tools) fn check(&self) -> Result<(), Fault> {
+        let late = self.until.is_some_and(|until| Instant::now() >= until);
+        if late || self.cancel.is_cancelled() { Err(Fault::Cancelled) } else { Ok(()) }
+    }
+}
+
 /// What a running file tool has at hand.
 struct Call {
     project: Arc<Project>,
-    cancel: CancellationToken,
+    stop: Stop,
     limits: ToolLimits,
     seen: Arc<Mutex<HashSet<PathBuf>>>,
     view: ModelView,
@@ -94,7 +131,7 @@ impl Call {
 
     /// In every loop that may be long.
     fn check_cancel(&self) -> Result<(), Fault> {
-        if self.cancel.is_cancelled() { Err(Fault::Cancelled) } else { Ok(()) }
+        self.stop.check()
     }
 
     /// Remembers that the model knows the file.
@@ -153,6 +190,14 @@ impl FileTool {
 }
 
 impl FileTool {
+    /// A call that is about to run, or what is wrong with it.
+    fn prepare(&self, context: &ToolContext, arguments: Value, stop: Stop) -> Result<Call, String> {
+        let arguments = Arguments::check(&self.spec, arguments)?;
+        let Some(project) = context.project.clone() else { return Err(NO_PROJECT.to_owned()) };
+        let (limits, view) = (context.limits.clone(), context.view.clone());
+        Ok(Call { project, stop, limits, seen: Arc::clone(&context.seen), view, arguments })
+    }
+
     /// Why a call cannot be meant as it stands: a path or a pattern names a value that the model has not seen. The
     /// name of a file does not take part in redaction's way back.
     fn hidden_name(&self, context: &ToolContext, arguments: &Value) -> Option<String> {
@@ -195,22 +240,31 @@ impl Tool for FileTool {
 
     fn call<'a>(&'a self, context: &'a ToolContext, arguments: Value) -> BoxFuture<'a, ToolOutput> {
         Box::pin(async move {
-            let arguments = match Arguments::check(&self.spec, arguments) {
-                Ok(arguments) => arguments,
-                Err(text) => return ToolOutput::error(text),
+            let stop = Stop { cancel: context.cancel.clone(), until: None };
+            let call = match self.prepare(context, arguments.clone(), stop) {
+                Ok(call) => call,
+                // Neither needs a look at the project.
+                Err(text) => return ToolOutput::error(text).rests(Rests::Nothing),
             };
-            let Some(project) = context.project.clone() else { return ToolOutput::error(NO_PROJECT) };
-            let (cancel, limits) = (context.cancel.clone(), context.limits.clone());
-            let (seen, view) = (Arc::clone(&context.seen), context.view.clone());
-            let call = Call { project, cancel, limits, seen, view, arguments };
-            let run = self.run;
-            match tokio::task::spawn_blocking(move || run(&call)).await {
-                Ok(Ok(output)) => output,
-                Ok(Err(fault)) => ToolOutput::error(fault.to_string()),
-                Err(_) => ToolOutput::error(format!("{} failed inside agentd; nothing was returned", self.spec.name)),
-            }
+            let (run, effect) = (self.run, self.effect);
+            let Ok(mut output) = tokio::task::spawn_blocking(move || finished(run(&call), effect)).await else {
+                let text = format!("{} failed inside agentd; nothing was returned", self.spec.name);
+                return ToolOutput::error(text);
+            };
+            output.rests = Rests::of_call(&self.spec.name, &arguments, &output);
+            output
         })
     }
+}
+
+/// The output for the model. A read that failed would fail again, or not: that is what it rests on.
+fn finished(outcome: Outcome, effect: Effect) -> ToolOutput {
+    let rests = match (&outcome, effect) {
+        (Err(Fault::Cancelled), _) | (Err(_), Effect::Write) => Rests::Unknown,
+        (Err(_), Effect::Read) => Rests::Again { sweep: None },
+        (Ok(output), _) => output.rests.clone(),
+    };
+    outcome.unwrap_or_else(|fault| ToolOutput::error(fault.to_string())).rests(rests)
 }
 
 #[cfg(test)]

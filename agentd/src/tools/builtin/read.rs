@@ -4,11 +4,14 @@ use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
 use serde_json::json;
 
-use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput};
-use crate::tools::jail::Opened;
+use super::{Call, Effect, Fault, FileTool, Outcome, Rests, ToolOutput};
+use crate::tools::{
+    jail::Opened,
+    observed::{Observed, record::Before},
+};
 
 /// Largest file that is read whole. Far above what fits a prompt; head, tail and ranges have no such bound.
-pub(super) const MAX_WHOLE: u64 = 8 << 20;
+pub(in crate::tools) const MAX_WHOLE: u64 = 8 << 20;
 
 /// Most bytes that head, tail or a range gather: lines have no bound of their own. The result is cut further.
 const MAX_PART: usize = 4 << 20;
@@ -70,20 +73,24 @@ fn read_one(call: &Call) -> Outcome {
     let part = part(call)?;
     let path = call.arguments.text("path");
     let mut opened = call.jail().open_file(path)?;
-    let (shown, hidden) = match part {
-        Part::Whole => seen(call, &whole(call, path, &mut opened)?),
+    let before = Before::reading(call.jail(), path, &opened.file);
+    let ((shown, hidden), observed) = match part {
+        Part::Whole => {
+            let text = whole(call, path, &mut opened)?;
+            (seen(call, &text), before.and_then(|before| before.whole(&opened.file, text.as_bytes())))
+        }
         Part::Tail(lines) => {
             let text = tail(call, path, &mut opened, lines)?;
-            in_place(call, path, &mut opened, &text, |whole| trimmed(whole).len().checked_sub(text.len()))
+            in_place(call, path, &mut opened, before, &text, |whole| trimmed(whole).len().checked_sub(text.len()))
         }
         Part::Range(skip, take) => {
             let text = range(call, path, &opened, skip, take)?;
-            in_place(call, path, &mut opened, &text, |whole| start_of_line(whole, skip))
+            in_place(call, path, &mut opened, before, &text, |whole| start_of_line(whole, skip))
         }
     };
     call.saw(&opened.path);
     let text = super::cut::cut(&shown, call.limits.result_cap, ADVICE) + &note(hidden);
-    Ok(ToolOutput::ok(text).files([opened.path]))
+    Ok(ToolOutput::ok(text).files([opened.path]).rests(Rests::of_read(observed)))
 }
 
 /// A text as the model sees it, and how many values are hidden in it.
@@ -93,14 +100,16 @@ fn seen(call: &Call, text: &str) -> (String, u32) {
 }
 
 /// The same for a part of a file, which reads as it does within the whole: a key's body is recognised by its first
-/// line. Of a file too large to read whole, and of one that changes under the reading, the part is seen alone.
+/// line. Of a file too large to read whole, and of one that changes under the reading, the part is seen alone, and
+/// nothing is written down of the file.
 fn in_place(
     call: &Call,
     path: &str,
     opened: &mut Opened,
+    before: Option<Before>,
     text: &str,
     start: impl Fn(&str) -> Option<usize>,
-) -> (String, u32) {
+) -> ((String, u32), Option<Observed>) {
     let whole = match opened.file.rewind() {
         Ok(()) if opened.size <= MAX_WHOLE => whole(call, path, opened).ok(),
         _ => None,
@@ -108,10 +117,13 @@ fn in_place(
     let part = whole.and_then(|whole| {
         let start = start(&whole)?;
         let range = start..start + text.len();
-        let same = whole.get(range.clone()) == Some(text);
-        same.then(|| call.view.parts(&whole, &[range]).pop().flatten()).flatten()
+        if whole.get(range.clone()) != Some(text) {
+            return None;
+        }
+        let part = call.view.parts(&whole, &[range]).pop().flatten()?;
+        Some((part, before.and_then(|before| before.whole(&opened.file, whole.as_bytes()))))
     });
-    part.unwrap_or_else(|| seen(call, text))
+    part.unwrap_or_else(|| (seen(call, text), None))
 }
 
 fn trimmed(whole: &str) -> &str {
@@ -143,11 +155,13 @@ fn read_many(call: &Call) -> Outcome {
         return Err(Fault::Text(format!("{} paths given, at most {MAX_FILES} at a time", paths.len())));
     }
     let share = call.limits.result_cap / paths.len().max(1);
-    let (mut parts, mut files) = (Vec::new(), Vec::new());
+    let (mut parts, mut files, mut observed) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
         call.check_cancel()?;
         let read = call.jail().open_file(path).map_err(Fault::from).and_then(|mut opened| {
+            let before = Before::reading(call.jail(), path, &opened.file);
             let text = whole(call, path, &mut opened)?;
+            observed.extend(before.and_then(|before| before.whole(&opened.file, text.as_bytes())));
             Ok((text, opened.path))
         });
         match read {
@@ -161,7 +175,11 @@ fn read_many(call: &Call) -> Outcome {
             Err(fault) => parts.push(format!("{path}: Error - {fault}")),
         }
     }
-    Ok(ToolOutput::ok(super::cut::cut(&parts.join("\n---\n"), call.limits.result_cap, ADVICE)).files(files))
+    let text = super::cut::cut(&parts.join("\n---\n"), call.limits.result_cap, ADVICE);
+    // One of them that could not be read may be readable the next time.
+    let all = observed.len() == parts.len();
+    let rests = if all { Rests::On(observed) } else { Rests::Again { sweep: None } };
+    Ok(ToolOutput::ok(text).files(files).rests(rests))
 }
 
 /// The whole text of a file that is not too large for it.

@@ -11,10 +11,21 @@ use globset::{GlobBuilder, GlobMatcher};
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkMatch};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
-use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput, cut, read, walk};
-use crate::tools::jail::{JailError, Opened};
+use super::{Call, Effect, Fault, FileTool, Outcome, Stop, ToolOutput, cut, read, walk};
+use crate::tools::{
+    jail::{JailError, Opened},
+    observed::{Digest, sweep::Sweep},
+};
+
+/// The name of the tool that searches by name.
+pub(in crate::tools) const SEARCH_FILES: &str = "search_files";
+
+/// The name of the tool that searches by content.
+pub(super) const SEARCH_CONTENT: &str = "search_content";
+
+/// What a search says that finds nothing.
+pub(in crate::tools) const NO_MATCHES: &str = "No matches found";
 
 /// Paths that a search by name shows.
 const MAX_PATHS: usize = 500;
@@ -40,7 +51,7 @@ pub(super) fn tools() -> Vec<FileTool> {
     let text = json!({"type": "string"});
     vec![
         FileTool::new(
-            "search_files",
+            SEARCH_FILES,
             "Find files by glob relative to path: *.txt in it, **/*.txt at any depth. Ignored files are skipped.",
             Effect::Read,
             json!({"path": text, "pattern": text}),
@@ -48,7 +59,7 @@ pub(super) fn tools() -> Vec<FileTool> {
             by_name,
         ),
         FileTool::new(
-            "search_content",
+            SEARCH_CONTENT,
             "Search file contents with a regular expression; answers path:line: text. glob limits the files.",
             Effect::Read,
             json!({
@@ -73,7 +84,7 @@ fn glob(pattern: &str) -> Result<GlobMatcher, Fault> {
 fn by_name(call: &Call) -> Outcome {
     let pattern = glob(call.arguments.text("pattern"))?;
     let (mut found, mut more) = (Vec::new(), 0usize);
-    let left = walk::walk(call, call.arguments.text("path"), |entry| {
+    let left = walk::walk(&call.project, &call.stop, call.arguments.text("path"), |entry| {
         if pattern.is_match(&entry.below) {
             if found.len() >= MAX_PATHS {
                 more += 1;
@@ -83,11 +94,12 @@ fn by_name(call: &Call) -> Outcome {
         }
         Ok(true)
     })?;
-    let mut text = if found.is_empty() { "No matches found".to_owned() } else { found.join("\n") };
+    let mut text = if found.is_empty() { NO_MATCHES.to_owned() } else { found.join("\n") };
     if more > 0 {
         text += &format!("\n[... {more} more matches: use a narrower pattern ...]");
     }
-    Ok(ToolOutput::ok(call.cut(&(text + &left.note()), "use a narrower pattern")))
+    let rests = left.rests(None);
+    Ok(ToolOutput::ok(call.cut(&(text + &left.note()), "use a narrower pattern")).rests(rests))
 }
 
 fn by_content(call: &Call) -> Outcome {
@@ -101,22 +113,43 @@ fn by_content(call: &Call) -> Outcome {
         files: Vec::new(),
         unread: 0,
     };
-    let only = call.arguments.optional_text("glob").map(content_glob).transpose()?;
-    let left = if call.jail().metadata(path)?.is_dir() {
-        walk::walk(call, path, |entry| {
-            let wanted = entry.file && only.as_ref().is_none_or(|glob| glob.is_match(&entry.below));
-            if wanted {
-                search.file(&entry.path)?;
-            }
+    let (left, sweep) = if call.jail().metadata(path)?.is_dir() {
+        let mut sweep = Sweep::new(call.jail());
+        let left = content_walk(call, |entry| {
+            sweep.add(&entry.path);
+            search.file(&entry.path)?;
             Ok(!search.hits.more)
-        })?
+        })?;
+        let sweep = sweep.finish(left.secret).filter(|_| !search.hits.more);
+        (left, sweep)
     } else {
         let mut opened = call.jail().open_file(path)?;
         search.opened(&opened.path.clone(), &mut opened)?;
-        walk::Left::default()
+        (walk::Left::default(), None)
     };
     let text = search.text() + &left.note();
-    Ok(ToolOutput::ok(cut::cut(&text, call.limits.result_cap, "use a narrower pattern or glob")).files(search.files))
+    let text = cut::cut(&text, call.limits.result_cap, "use a narrower pattern or glob");
+    Ok(ToolOutput::ok(text).files(search.files).rests(left.rests(sweep)))
+}
+
+/// The files that a search by content reads.
+fn content_walk(call: &Call, mut visit: impl FnMut(walk::Entry) -> Result<bool, Fault>) -> Result<walk::Left, Fault> {
+    let only = call.arguments.optional_text("glob").map(content_glob).transpose()?;
+    walk::walk(&call.project, &call.stop, call.arguments.text("path"), |entry| {
+        let wanted = entry.file && only.as_ref().is_none_or(|glob| glob.is_match(&entry.below));
+        if wanted { visit(entry) } else { Ok(true) }
+    })
+}
+
+/// The sweep of a search by content as it would be now, without reading a file. `None` when there is none, or when the
+/// search is of one file.
+pub(super) fn swept(call: &Call) -> Option<Digest> {
+    let mut sweep = Sweep::new(call.jail());
+    let left = content_walk(call, |entry| {
+        sweep.add(&entry.path);
+        Ok(sweep.is_steady())
+    });
+    left.ok().filter(|left| !left.truncated).and_then(|left| sweep.finish(left.secret))
 }
 
 /// As people write it for ripgrep: without a slash it is for the name, at any depth.
@@ -168,7 +201,7 @@ impl Search<'_> {
     }
 
     fn opened(&mut self, path: &Path, opened: &mut Opened) -> Result<(), Fault> {
-        let reader = Watched { file: &opened.file, cancel: &self.call.cancel };
+        let reader = Watched { file: &opened.file, stop: &self.call.stop };
         let mut sink = FileHits { hits: &mut self.hits, found: Vec::new() };
         let searched = self.searcher.search_reader(&self.matcher, reader, &mut sink);
         let found = sink.found;
@@ -207,8 +240,7 @@ impl Search<'_> {
     }
 
     fn text(&self) -> String {
-        let mut text =
-            if self.hits.lines.is_empty() { "No matches found".to_owned() } else { self.hits.lines.join("\n") };
+        let mut text = if self.hits.lines.is_empty() { NO_MATCHES.to_owned() } else { self.hits.lines.join("\n") };
         if self.hits.more {
             text += &format!("\n[... more matches; stopped at {} ...]", self.hits.limit);
         }
@@ -277,12 +309,12 @@ impl Sink for FileHits<'_> {
 /// Ends the read when the call is cancelled: a large file without a match gives no other occasion.
 struct Watched<'a> {
     file: &'a File,
-    cancel: &'a CancellationToken,
+    stop: &'a Stop,
 }
 
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.cancel.is_cancelled() {
+        if self.stop.check().is_err() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.file.read(buffer)

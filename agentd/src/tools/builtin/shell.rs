@@ -1,6 +1,6 @@
 //! The command tool: argv form only, no shell in between. Policy judges each command; [`crate::process`] runs it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{Arguments, NO_PROJECT, cut, spec};
 use crate::{
     process::{self, Command, Ending, Finished},
     redact::has_marker,
-    tools::{BoxFuture, Judgement, Tool, ToolContext, ToolOutput, ToolSpec, policy},
+    tools::{BoxFuture, Judgement, Project, Rests, Tool, ToolContext, ToolOutput, ToolSpec, observed::history, policy},
 };
 
 /// `shell_execute`.
@@ -101,13 +101,17 @@ impl Tool for Shell {
         Box::pin(async move {
             let arguments = match Arguments::check(&self.spec, arguments) {
                 Ok(arguments) => arguments,
-                Err(text) => return ToolOutput::error(text),
+                Err(text) => return ToolOutput::error(text).rests(Rests::Nothing),
             };
             let Some(project) = &context.project else { return ToolOutput::error(NO_PROJECT) };
-            let directory = match project.jail.open_dir(arguments.optional_text("directory").unwrap_or(".")) {
-                Ok((directory, _)) => directory.into_std_file(),
+            let (directory, real) = match project.jail.open_dir(arguments.optional_text("directory").unwrap_or(".")) {
+                Ok((directory, real)) => (directory.into_std_file(), real),
                 Err(error) => return ToolOutput::error(error.to_string()),
             };
+            // Below the root there may be repositories of their own.
+            let plain = real.as_os_str().is_empty() && arguments.optional_text("stdin").is_none();
+            let argv = plain.then(|| arguments.texts("command").into_iter().map(str::to_owned).collect());
+            let recording = record(project, argv.unwrap_or_default()).await;
             let limit = context.limits.command_timeout;
             let command = Command {
                 argv: arguments.texts("command").into_iter().map(Into::into).collect(),
@@ -120,7 +124,10 @@ impl Tool for Shell {
             };
             let timeout = command.timeout;
             match process::run(command).await {
-                Ok(finished) => answer(&finished, timeout, context.limits.result_cap),
+                Ok(finished) => {
+                    let output = answer(&finished, timeout, context.limits.result_cap);
+                    with_rests(context, recording, output, &finished).await
+                }
                 Err(error) => ToolOutput::error(format!("Error executing command: {error}")),
             }
         })
@@ -142,5 +149,27 @@ fn answer(finished: &Finished, timeout: Duration, cap: usize) -> ToolOutput {
     };
     let body = cut::cut(&text, cap, "");
     let ok = finished.ending == Ending::Exited && finished.code == Some(0);
-    ToolOutput { text: format!("{}\n{end}", body.trim_end_matches('\n')), ok, files: Vec::new() }
+    ToolOutput { text: format!("{}\n{end}", body.trim_end_matches('\n')), ok, ..ToolOutput::default() }
+}
+
+/// The state that a git command will show, away from the runtime's threads. `None` for every other command.
+async fn record(project: &Arc<Project>, argv: Vec<String>) -> Option<history::Recording> {
+    if argv.first().is_none_or(|program| program != "git") {
+        return None;
+    }
+    let project = Arc::clone(project);
+    tokio::task::spawn_blocking(move || history::Recording::begin(&project, argv)).await.ok()?
+}
+
+/// What a command rests on: on anything, unless it was recorded and ended well.
+async fn with_rests(
+    context: &ToolContext,
+    recording: Option<history::Recording>,
+    output: ToolOutput,
+    finished: &Finished,
+) -> ToolOutput {
+    let Some(recording) = recording.filter(|_| output.ok && finished.stderr.is_empty()) else { return output };
+    let (context, text) = (context.clone(), output.text.clone());
+    let rests = tokio::task::spawn_blocking(move || recording.rests(&context, &text)).await;
+    output.rests(rests.unwrap_or_default())
 }

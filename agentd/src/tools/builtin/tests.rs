@@ -31,6 +31,7 @@ fn bench() -> Bench {
         limits,
         seen: Arc::default(),
         view: ModelView::default(),
+        preferences: None,
     };
     Bench { _directory: directory, root, context, toolbox: Toolbox::new(toolbox()) }
 }
@@ -90,6 +91,7 @@ fn all_specs_together_fit_the_prompt_and_are_well_formed() {
             "read_text_file",
             "search_content",
             "search_files",
+            "set_preference",
             "shell_execute",
             "write_file",
         ]

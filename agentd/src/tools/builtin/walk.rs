@@ -8,36 +8,42 @@ use std::path::PathBuf;
 
 use ignore::WalkBuilder;
 
-use super::{Call, Fault};
-use crate::tools::secret;
+use super::{Fault, Stop};
+use crate::tools::{Project, Rests, observed::Digest, secret};
 
 /// Entries looked at in one walk; the rest is reported as not searched.
-pub(super) const MAX_VISITED: usize = 200_000;
+pub(in crate::tools) const MAX_VISITED: usize = 200_000;
 
 /// Deepest directory that is entered.
 const MAX_DEPTH: usize = 64;
 
 /// One entry below the start.
-pub(super) struct Entry {
+pub(in crate::tools) struct Entry {
     /// Relative to the project root.
-    pub(super) path: PathBuf,
+    pub(in crate::tools) path: PathBuf,
     /// Relative to the start.
-    pub(super) below: PathBuf,
-    pub(super) directory: bool,
-    pub(super) file: bool,
-    pub(super) depth: usize,
+    pub(in crate::tools) below: PathBuf,
+    pub(in crate::tools) directory: bool,
+    pub(in crate::tools) file: bool,
+    pub(in crate::tools) depth: usize,
 }
 
 /// What a walk left out.
 #[derive(Default)]
-pub(super) struct Left {
-    pub(super) secret: usize,
-    pub(super) truncated: bool,
+pub(in crate::tools) struct Left {
+    pub(in crate::tools) secret: usize,
+    pub(in crate::tools) truncated: bool,
 }
 
 impl Left {
+    /// What a result rests on that came from the walk. Where one stops that has a bound in time or number, another
+    /// need not.
+    pub(in crate::tools) fn rests(&self, sweep: Option<Digest>) -> Rests {
+        if self.truncated { Rests::Unknown } else { Rests::Again { sweep } }
+    }
+
     /// One line per reason; empty when nothing was left out.
-    pub(super) fn note(&self) -> String {
+    pub(in crate::tools) fn note(&self) -> String {
         let mut note = String::new();
         if self.secret > 0 {
             note += &format!("\n({} secret files skipped)", self.secret);
@@ -50,16 +56,17 @@ impl Left {
 }
 
 /// Visits what lies below `path`, in order of names, until `visit` says false. Secret files are skipped and counted.
-pub(super) fn walk(
-    call: &Call,
+pub(in crate::tools) fn walk(
+    project: &Project,
+    stop: &Stop,
     path: &str,
     mut visit: impl FnMut(Entry) -> Result<bool, Fault>,
 ) -> Result<Left, Fault> {
-    let (_, real) = call.jail().open_dir(path)?;
-    let (root, start) = (&call.project.root, call.project.root.join(&real));
+    let (_, real) = project.jail.open_dir(path)?;
+    let (root, start) = (&project.root, project.root.join(&real));
     let mut left = Left::default();
-    for (count, entry) in builder(call, &start).build().enumerate() {
-        call.check_cancel()?;
+    for (count, entry) in builder(project, &start).build().enumerate() {
+        stop.check()?;
         if count > MAX_VISITED {
             left.truncated = true;
             break;
@@ -91,7 +98,7 @@ pub(super) fn walk(
     Ok(left)
 }
 
-fn builder(call: &Call, start: &std::path::Path) -> WalkBuilder {
+fn builder(project: &Project, start: &std::path::Path) -> WalkBuilder {
     let mut builder = WalkBuilder::new(start);
     builder
         .hidden(false)
@@ -99,7 +106,7 @@ fn builder(call: &Call, start: &std::path::Path) -> WalkBuilder {
         .max_depth(Some(MAX_DEPTH))
         .require_git(false)
         // In a repository the walker stops looking for ignore files at its root; elsewhere it would read all parents.
-        .parents(call.jail().holds(std::path::Path::new(".git")))
+        .parents(project.jail.holds(std::path::Path::new(".git")))
         .sort_by_file_name(std::ffi::OsStr::cmp)
         .filter_entry(|entry| entry.file_name() != ".git");
     builder

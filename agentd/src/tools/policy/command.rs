@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use serde_json::json;
 
-use super::{Judgement, git};
+use super::{Alone, Judgement, git};
 use crate::{
     process,
     tools::{Project, jail::JailError, secret},
@@ -47,7 +47,7 @@ pub fn judge_command(project: Option<&Project>, request: &CommandRequest<'_>) ->
     let Some(project) = project else { return deny("there is no project here to run commands in") };
     match only_reads(project, request.directory, program, arguments) {
         Ok(()) => Judgement::Allow,
-        Err(reason) => Judgement::Ask { reason, key: key(request) },
+        Err(reason) => Judgement::Ask { reason, key: key(request), alone: Alone::EndTurn },
     }
 }
 
