@@ -12,6 +12,8 @@
 //!
 //! The rules are data (`rules/*.txt`) with a version that goes into the canonical key: new rules never meet old keys.
 
+mod change;
+mod context;
 mod guards;
 mod head;
 mod normalise;
@@ -20,6 +22,7 @@ mod rank;
 mod reading;
 mod rules;
 mod tokens;
+mod verbs;
 mod words;
 
 #[cfg(test)]
@@ -53,6 +56,8 @@ struct Name {
     raw: u32,
     /// A plain word in backticks: its term is a word's.
     quoted: bool,
+    /// A flag of one letter, whose case is its meaning.
+    letter: bool,
     /// Words inside it, as far as there is room; zeros behind.
     parts: [u32; PARTS_MAX],
 }
@@ -66,7 +71,14 @@ impl Name {
         for (place, part) in parts.iter_mut().zip(tokens::parts(&item.raw)) {
             *place = term(&part);
         }
-        Self { term: term(&item.term), raw: term(&item.raw), quoted: item.quoted && item.kind == Kind::Word, parts }
+        let letter = item.raw.starts_with('-') && item.raw.len() == 2;
+        Self {
+            term: term(&item.term),
+            raw: term(&item.raw),
+            quoted: item.quoted && item.kind == Kind::Word,
+            letter,
+            parts,
+        }
     }
 }
 

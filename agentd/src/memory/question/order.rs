@@ -6,7 +6,7 @@
 use super::{
     reading::{Item, Reading},
     rules::{Rules, Verb},
-    term,
+    term, verbs,
 };
 
 /// Side of a verb on which a term stands, after voice has been put right.
@@ -183,16 +183,16 @@ const OBJECT: u32 = 0;
 /// The noun that is asked for: "which endpoints", "how many replicas".
 pub(super) fn focus(reading: &Reading) -> Option<u32> {
     let asked = *reading.head.used.first()?;
-    let word = reading.words.get(asked).filter(|word| word.is_any(&["which", "what", "@what", "@howmany"]))?;
+    reading.words.get(asked).filter(|word| word.is_any(&["which", "what", "@howmany"]))?;
     let first = reading.items.iter().position(|item| item.at > asked)?;
     let rest = reading.items.get(first..).unwrap_or_default();
     let start = rest.first()?;
     let between = reading.words.get(asked + 1..start.at).unwrap_or_default();
     if between.first().is_some_and(|word| word.is_any(&["do", "does", "did"])) {
-        return Some(OBJECT);
+        return rest.iter().any(|item| item.verb.is_some()).then_some(OBJECT);
     }
-    let helped = between.iter().any(super::head::is_auxiliary);
-    if helped || word.is("@what") && start.verb.is_some() {
+    let helped = between.iter().any(verbs::is_auxiliary);
+    if helped {
         return None;
     }
     let noun = rest.iter().take_while(|item| item.chunk == start.chunk && item.verb.is_none()).last()?;

@@ -4,9 +4,11 @@
 //! and bounded by [`super::tokens::ANALYSED_MAX`]; no step looks at another question.
 
 use super::{
+    change, context,
     head::{self, Head},
     rules::{Filler, Phrase, Rules, Verb},
     tokens::{self, Kind, Token},
+    verbs,
     words::Form,
 };
 
@@ -141,16 +143,17 @@ impl Reading {
         let mut words = spelled(lexed, rules);
         let typed: Vec<String> = words.iter().filter(|word| !word.is_break()).map(|word| word.text.clone()).collect();
         words = without_articles(words);
+        let leads_on = context::leads_on(&words);
         strip_edges(&mut words, rules);
         let tense = head::tense(&words);
-        let asks_for_change = head::asks_for_change(&words, rules);
-        let leads_on = head::leads_on(&words);
-        words = rewritten(words, rules);
-        words = rewritten(words, rules);
+        let asks_for_change = change::asks_for_change(&words, rules);
+        let leads_on = leads_on || context::leads_on(&words);
+        words = rewritten(&words, rules);
+        words = rewritten(&words, rules);
         strip_edges(&mut words, rules);
         let head = head::read(&words, tense, rules);
         let items = items(&words, &head, rules);
-        let self_contained = !leads_on && head::is_self_contained(&words, &items, typed.len(), rules);
+        let self_contained = !leads_on && context::is_self_contained(&words, &items, typed.len(), rules);
         Self { items, head, words, typed, asks_for_change, self_contained }
     }
 }
@@ -246,7 +249,7 @@ fn ends_with(words: &[Word], filler: &Filler) -> bool {
 }
 
 /// One pass of the phrase table, the longest phrase first at each place.
-fn rewritten(words: Vec<Word>, rules: &Rules) -> Vec<Word> {
+fn rewritten(words: &[Word], rules: &Rules) -> Vec<Word> {
     let mut out: Vec<Word> = Vec::with_capacity(words.len());
     let mut at = 0;
     while let Some(word) = words.get(at) {
@@ -301,7 +304,7 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
             continue;
         }
         let opened = link_at(words, at, rules);
-        if opened.is_some() || head::is_auxiliary(word) {
+        if opened.is_some() || verbs::is_auxiliary(word) {
             (chunk, of, under) = (chunk + 1, false, false);
         } else if word.is_any(&OPENERS) {
             (chunk, link, of) = (chunk + 1, None, word.is_any(&["of", "for"]));
@@ -315,8 +318,8 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
             None => None,
         };
         let Some(term) = term else { continue };
-        let verb = head::verb_at(words, at, rules);
-        let passive = verb.is_some() && head::is_passive(words, at);
+        let verb = verbs::verb_at(words, at, rules);
+        let passive = verb.is_some() && verbs::is_passive(words, at);
         items.push(Item {
             light: rules.is_light(&term),
             term,

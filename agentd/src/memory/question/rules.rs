@@ -126,6 +126,12 @@ fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("version "))
 }
 
+/// The classes, a line each.
+#[cfg(test)]
+pub(super) fn synonyms() -> impl Iterator<Item = &'static str> {
+    lines(SYNONYMS)
+}
+
 /// The version that a table's header names.
 pub(super) fn version_of(table: &str) -> Option<u32> {
     table.lines().find_map(|line| line.strip_prefix("version "))?.trim().parse().ok()
@@ -374,6 +380,26 @@ impl Rules {
     pub(super) fn are_rivals(&self, a: u32, b: u32) -> bool {
         let (Some(of_a), Some(of_b)) = (self.groups.get(&a), self.groups.get(&b)) else { return false };
         a != b && of_a.iter().any(|group| of_b.contains(group))
+    }
+
+    /// Each pair of opposites with its line, for the test of the tables.
+    #[cfg(test)]
+    pub(super) fn opposites(&self) -> Vec<(&'static str, String, String)> {
+        let mut all = Vec::new();
+        for (line, left, right) in
+            lines(ANTONYMS).filter_map(|line| line.split_once('|').map(|(left, right)| (line, left, right)))
+        {
+            for a in left.split_whitespace() {
+                all.extend(right.split_whitespace().map(|b| (line, self.class_of(a), self.class_of(b))));
+            }
+        }
+        all
+    }
+
+    /// Every phrase with its first stem.
+    #[cfg(test)]
+    pub(super) fn all_phrases(&self) -> impl Iterator<Item = (&String, &Phrase)> {
+        self.phrases.iter().flat_map(|(first, list)| list.iter().map(move |phrase| (first, phrase)))
     }
 
     pub(super) fn shapes_answer(&self, term: u32) -> bool {

@@ -77,8 +77,9 @@ pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> O
 /// Whether the other side has the name under another spelling.
 fn knows(theirs: &Question, name: &Name) -> bool {
     let has = |one: u32| theirs.typed.binary_search(&one).is_ok();
-    let in_parts =
-        name.parts.first().is_some_and(|part| *part != 0) && name.parts.iter().all(|part| *part == 0 || has(*part));
+    let in_parts = !name.letter
+        && name.parts.first().is_some_and(|part| *part != 0)
+        && name.parts.iter().all(|part| *part == 0 || has(*part));
     theirs.names.iter().any(|other| other.term == name.term) || has(name.term) || in_parts
 }
 
@@ -148,7 +149,7 @@ pub(super) fn negation(unmatched: &Unmatched) -> Option<Refusal> {
 pub(super) fn words_that_steer(unmatched: &Unmatched) -> Option<Refusal> {
     const STEER: [(&[&str], Guard); 3] = [
         (&["or"], Guard::Conjunction),
-        (&["all", "only", "also", "single", "first", "last", "both"], Guard::Quantity),
+        (&["all", "any", "only", "also", "single", "first", "last", "both"], Guard::Quantity),
         (&["your"], Guard::Person),
     ];
     STEER.iter().find_map(|(words, guard)| {

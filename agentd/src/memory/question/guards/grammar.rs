@@ -116,7 +116,7 @@ fn links_cross(a: &Question, b: &Question) -> bool {
 /// Directed words that only one has say nothing against: "remove from" beside "delete in".
 fn links_agree(a: &Question, b: &Question) -> bool {
     let from = term("from");
-    let takes_away = ["delet", "strip", "fetch", "read"].map(term);
+    let takes_away = ["delet", "strip", "fetch", "read", "diff"].map(term);
     let may_lack = |(link, _): &(u32, u32)| *link == from && takes_away.iter().any(|verb| a.heavy.contains(verb));
     let all_known =
         |one: &Question, two: &Question| one.links.iter().all(|link| two.links.contains(link) || may_lack(link));
