@@ -145,6 +145,18 @@ fn of_too_many_the_least_worth_goes_and_a_stale_one_first() {
 }
 
 #[test]
+fn what_was_served_is_written_again_once_and_locks_nobody_out() {
+    let answers = answers(&["what does parse_config return?"]);
+    let entry = find(&answers, "what does parse_config return?").exact.unwrap();
+    assert!(entry.take_dirty().is_none(), "the durable copy is as new");
+    entry.served(now() + DAY);
+    let newer = entry.take_dirty().unwrap();
+    assert_eq!((newer.hits, newer.used), (1, now() + DAY));
+    assert!(entry.take_dirty().is_none());
+    answers.write_usage();
+}
+
+#[test]
 fn what_was_not_used_for_too_long_goes() {
     let answers = answers(&["what does the parser own?"]);
     answers.clean_up(300, 90 * DAY, now() + 89 * DAY);
