@@ -33,6 +33,18 @@ pub(super) fn is_told(words: &[Word], at: usize, rules: &Rules) -> bool {
 
 /// The verb that the word is at this place, as far as its neighbours tell.
 pub(super) fn verb_at(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> {
+    let kind = verb_alone(words, at, rules)?;
+    let word = words.get(at)?;
+    let before = at.checked_sub(1).filter(|_| !word.form.past && !word.form.ing);
+    // Of two side by side the second is the first one's object; looking back once bounds the work.
+    let second = before.is_some_and(|before| {
+        words.get(before).is_some_and(|word| !word.is_any(&AUX)) && verb_alone(words, before, rules).is_some()
+    });
+    (!second).then_some(kind)
+}
+
+/// The same, with no eye to the word before.
+fn verb_alone(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> {
     let word = words.get(at).filter(|word| word.kind == Kind::Word && !word.quoted)?;
     let unknown = if word.form.past && is_passive(words, at) { Some(Verb::Plain) } else { None };
     let kind = rules.verb_kind(rules.class(&word.stem)).or(unknown)?;
@@ -48,13 +60,7 @@ pub(super) fn verb_at(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> 
     {
         return None;
     }
-    if is_asked_noun(words, at, rules)
-        || (at > 0
-            && !word.form.past
-            && !word.form.ing
-            && before.is_some_and(|word| !word.is_any(&AUX))
-            && verb_at(words, at - 1, rules).is_some())
-    {
+    if is_asked_noun(words, at, rules) {
         return None;
     }
     let yes = if word.form.past {
