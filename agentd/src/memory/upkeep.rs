@@ -153,11 +153,11 @@ impl Upkeep<'_> {
         let _one_at_a_time = self.backups.exclusive();
         let target = self.target(uid, wanted)?;
         let removed = self.records.remove(&|kept| target.selects(kept));
-        // Also when nothing was removed: the store's free space may hold what was removed before.
-        let store = self.records.rewrite_store(true);
         let mut erased = forget::erase_backups(self.backups, &target, self.redactor);
+        // Before the store does it itself: what was erased is to be told.
         forget::erase_set_aside(self.backups.state(), &mut erased);
-        if let Err(why) = store {
+        // Also when nothing was removed: the store's free space may hold what was removed before.
+        if let Err(why) = self.records.rewrite_store(true) {
             erased.left.push(format!("the store could not be written anew: {why}"));
         }
         report(&removed, &erased)

@@ -20,6 +20,7 @@ mod scenario;
 mod server;
 mod stream;
 mod tour;
+mod verdict;
 mod wire;
 
 use std::{
@@ -34,6 +35,7 @@ pub use chat::Rules;
 pub use options::{Balance, Options, TEST_KEY};
 pub use record::{Outcome, Recorded};
 pub use scenario::{CallStep, Fallback, Fault, HttpAnswer, Scenario, Step, Tokens, UsagePlace, When};
+pub use verdict::Verdict;
 
 use server::Shared;
 

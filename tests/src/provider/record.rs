@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json, value::RawValue};
 
-use super::http::HttpRequest;
+use super::{http::HttpRequest, verdict};
 
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,11 @@ impl Recorded {
     /// The last message; null when there is none.
     pub fn last_message(&self) -> &Value {
         self.messages().last().unwrap_or(&Value::Null)
+    }
+
+    /// The two questions, when it only asks whether they are the same.
+    pub fn verdict(&self) -> Option<(String, String)> {
+        verdict::pair(self.last_message()["content"].as_str()?)
     }
 
     /// Names of the offered tools, in order.

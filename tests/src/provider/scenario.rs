@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::verdict::Verdict;
+
 /// A script for the fake provider.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,6 +19,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// Who answers when no step is left.
     pub fallback: Fallback,
+    /// What is said about two questions; none: the steps answer that call like any other.
+    pub verdict: Option<Verdict>,
 }
 
 /// Who answers when no step is left.
@@ -224,7 +228,7 @@ impl Scenario {
             "repo-tour" => Fallback::RepoTour,
             _ => return None,
         };
-        Some(Self { name: name.to_owned(), steps: Vec::new(), fallback })
+        Some(Self { name: name.to_owned(), fallback, ..Self::default() })
     }
 
     /// Names of the built-in scripts.
@@ -247,6 +251,13 @@ impl Scenario {
     #[must_use]
     pub fn fallback(mut self, fallback: Fallback) -> Self {
         self.fallback = fallback;
+        self
+    }
+
+    /// The same script with this word about any two questions, which takes no step.
+    #[must_use]
+    pub fn verdict(mut self, verdict: Verdict) -> Self {
+        self.verdict = Some(verdict);
         self
     }
 }

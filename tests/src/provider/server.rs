@@ -26,7 +26,9 @@ use super::{
     record::{Log, Outcome},
     reply::Reply,
     scenario::{Fallback, Fault, HttpAnswer, Scenario, Step},
-    stream, tour, wire,
+    stream, tour,
+    verdict::{self, Verdict},
+    wire,
 };
 
 /// What all threads of a provider share.
@@ -47,11 +49,13 @@ pub(super) struct Shared {
 struct Script {
     steps: Vec<(Step, u32)>,
     fallback: Fallback,
+    verdict: Option<Verdict>,
 }
 
 impl Script {
     fn new(scenario: Scenario) -> Self {
-        Self { steps: scenario.steps.into_iter().map(|step| (step, 0)).collect(), fallback: scenario.fallback }
+        let Scenario { steps, fallback, verdict, .. } = scenario;
+        Self { steps: steps.into_iter().map(|step| (step, 0)).collect(), fallback, verdict }
     }
 
     fn take(&mut self, role: &str, text: &str) -> Option<Step> {
@@ -242,7 +246,7 @@ impl Shared {
             return Err(ApiError::of_status(402));
         }
         let chat = Chat::check(&request.body, body, self.options.rules)?;
-        let step = self.next_step(&chat);
+        let step = self.next_step(&chat, verdict::is_verdict(&chat)?);
         if let Some(http) = &step.http {
             return Ok(Answer::scripted(http, step.delay_ms));
         }
@@ -260,9 +264,12 @@ impl Shared {
         Ok(Answer::Completion { step: Box::new(step), streamed: chat.stream, data })
     }
 
-    fn next_step(&self, chat: &Chat) -> Step {
+    fn next_step(&self, chat: &Chat, is_verdict: bool) -> Step {
         let (role, text) = chat.messages.last().map_or(("", ""), |last| (last.role.name(), last.text.as_str()));
         let mut script = lock(&self.script);
+        if let Some(verdict) = script.verdict.filter(|_| is_verdict) {
+            return verdict.step();
+        }
         match (script.take(role, text), script.fallback) {
             (Some(step), _) => step,
             (None, Fallback::Echo) => Step::text(format!("echo: {text}")),

@@ -141,17 +141,18 @@ fn what_is_hidden_of_a_stream_is_counted_once_and_told() {
 }
 
 #[test]
-fn the_log_says_whether_an_exchange_would_be_worth_keeping() {
+fn only_an_exchange_that_is_worth_it_is_kept_and_without_the_secret() {
     let answer = "The daemon listens in listen.rs, where the socket gets its mode.";
-    let desk = desk(Scenario::new().text(answer).text(SECRET).text("Error: file not found, so nothing can be said."));
-    for _ in 0..3 {
-        desk.answer(["where is it bound?"]);
+    let error = "Error: file not found, so nothing at all can be said about that.";
+    let desk = desk(Scenario::new().text(answer).text(SECRET).text(error));
+    for question in ["where is the socket bound?", "which password is it?", "what does the other file say?"] {
+        desk.answer(["--fresh", question]);
     }
-    let log = desk.ctl(["daemon", "logs", "-n", "1000"]).run().expect_ok().stdout;
-    let told: Vec<_> = log.lines().filter(|line| line.contains(": answered ")).collect();
-    let storable: Vec<_> = told.iter().map(|line| line.contains("storable=true")).collect();
-    assert_eq!(storable, [true, false, false], "{log}");
-    assert!(log.contains("why=mostly secrets") && log.contains("why=the answer is an error"), "{log}");
+    let kept = desk.ctl(["memory", "export"]).run().expect_ok().stdout;
+    assert!(kept.contains("where is the socket bound?") && kept.contains(answer), "{kept}");
+    for text in ["which password", "[REDACTED]", "what does the other file", "file not found"] {
+        assert!(!kept.contains(text), "{text} in {kept}");
+    }
     not_kept(desk);
 }
 

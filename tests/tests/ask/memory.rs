@@ -8,15 +8,13 @@ use tests::{
 };
 
 use crate::{
-    desk::{DEADLINE, Desk, desk, roles, text_of},
+    desk::{Desk, desk, roles, text_of},
     work::{Asker, goes_on, result},
 };
 
 /// Questions and answers that are worth keeping.
 const QUESTION: &str = "what does parse_config return?";
 const ANSWER: &str = "It returns the configuration, or every fault of the file with the line it stands in.";
-/// Why a test waits: it runs over a restart of the daemon, which needs the store behind the memory.
-const STORE: &str = "the store keeps what a daemon left";
 
 fn prefer(name: &str, value: &str) -> Step {
     Step::call("set_preference", json!({ "name": name, "value": value }))
@@ -179,7 +177,6 @@ fn restart(desk: &mut Desk) {
 }
 
 #[test]
-#[ignore = "needs the store behind the memory"]
 fn a_useful_conversation_goes_on_after_the_daemon_was_killed() {
     let mut desk = strict(Scenario::new().text(ANSWER).text("ok").text(ANSWER).text("and on"));
     let first = desk.json([QUESTION]);
@@ -187,7 +184,7 @@ fn a_useful_conversation_goes_on_after_the_daemon_was_killed() {
     desk.answer(["-c", "which faults does it tell of?"]);
     restart(&mut desk);
     let second = desk.json(["-c", "show me one"]);
-    assert_eq!(first["conversation"], second["conversation"], "{STORE}");
+    assert_eq!(first["conversation"], second["conversation"]);
     let last = desk.chats().pop().unwrap();
     assert_eq!(last.status, 200, "{:?}", last.messages());
     assert_eq!(roles(&last), ["system", "user", "assistant", "user", "assistant", "user"], "without the useless one");
@@ -198,7 +195,6 @@ fn a_useful_conversation_goes_on_after_the_daemon_was_killed() {
 }
 
 #[test]
-#[ignore = "needs the store behind the memory"]
 fn what_is_not_useful_does_not_outlive_the_daemon() {
     let scenario = Scenario::new().text("ok").text(ANSWER).step(Step::status(402));
     let mut desk = desk(scenario);
@@ -212,24 +208,22 @@ fn what_is_not_useful_does_not_outlive_the_daemon() {
 }
 
 #[test]
-#[ignore = "needs the store behind the memory"]
 fn a_session_that_was_cleared_does_not_come_back() {
     let mut desk = desk(Scenario::new().text(ANSWER));
     desk.answer([QUESTION]);
-    desk.ctl(["sessions", "clear"]).run().expect_ok();
+    desk.ctl(["sessions", "clear", "default"]).run().expect_ok();
     restart(&mut desk);
     desk.fails(["-c", "and?"], 1, &["no conversation yet"]);
     desk.close();
 }
 
 #[test]
-#[ignore = "needs the store behind the memory"]
 fn preferences_outlive_the_daemon() {
     let mut desk = desk(Scenario::new());
     set(&mut desk.home.rpc(), None, "language", "German");
     restart(&mut desk);
     desk.answer(["hello"]);
-    assert!(asked(&desk.chats()[0]).0.contains("language: German"), "{STORE}");
+    assert!(asked(&desk.chats()[0]).0.contains("language: German"));
     desk.close();
 }
 
@@ -255,7 +249,8 @@ fn what_is_not_known_to_hold_is_not_recalled() {
     let desk = desk(Scenario::new().text(ANSWER));
     desk.answer([QUESTION]);
     desk.answer(["who calls parse_config?"]);
-    tests::wait_until(DEADLINE, "two questions", || desk.chats().len() == 2);
-    assert_eq!(asked(&desk.chats()[1]).0, "Project: p1\n\nwho calls parse_config?");
+    let chats: Vec<_> = desk.chats().into_iter().filter(|chat| chat.verdict().is_none()).collect();
+    assert_eq!(chats.len(), 2);
+    assert_eq!(asked(&chats[1]).0, "Project: p1\n\nwho calls parse_config?");
     desk.close();
 }

@@ -10,10 +10,13 @@ use crate::{
 };
 
 const QUESTION: &str = "which number stands in notes.txt?";
+/// Long enough to be kept.
+const FIRST: &str = "The first answer: 42, as the only line of the file says.";
+const SECOND: &str = "The second answer: 43, as the only line of the file says.";
 
 /// A desk that has answered the question once, from `notes.txt`; the second answer is for when it is asked anew.
 fn answered() -> Desk {
-    let desk = desk(reads_notes(&["The first answer: 42.", "The second answer: 43."]));
+    let desk = desk(reads_notes(&[FIRST, SECOND]));
     assert_eq!(desk.json([QUESTION])["source"], "model");
     assert_eq!(desk.chats().len(), 2);
     desk
@@ -24,15 +27,14 @@ fn why(desk: &Desk) -> Value {
 }
 
 #[test]
-#[ignore = "the daemon does not serve answers yet"]
 fn a_repeated_question_costs_nothing_and_says_so() {
     let desk = answered();
     let again = desk.json([QUESTION]);
-    assert_eq!((&again["answer"], &again["source"]), (&"The first answer: 42.".into(), &"exact".into()), "{again}");
+    assert_eq!((&again["answer"], &again["source"]), (&FIRST.into(), &"exact".into()), "{again}");
     assert!(again["saved_usd"].as_f64().unwrap() > 0.0 && again["cached"]["dependencies"].as_u64().unwrap() >= 1);
     assert!(again.get("miss").is_none() && again.get("similar").is_none(), "{again}");
     let told = desk.ask(["-v", QUESTION]).run().expect_ok();
-    assert_eq!(told.stdout, "The first answer: 42.\n");
+    assert_eq!(told.stdout, format!("{FIRST}\n"));
     for part in ["from memory (exact) · asked ", " verified · saved $", " ms"] {
         assert!(told.stderr.contains(part), "{part:?} in {}", told.stderr);
     }
@@ -41,7 +43,6 @@ fn a_repeated_question_costs_nothing_and_says_so() {
 }
 
 #[test]
-#[ignore = "the daemon does not serve answers yet"]
 fn after_an_edit_the_model_is_asked_anew_and_the_file_is_named() {
     let desk = answered();
     fs::write(desk.project.join("notes.txt"), "The answer is 43.\n").unwrap();
@@ -50,7 +51,7 @@ fn after_an_edit_the_model_is_asked_anew_and_the_file_is_named() {
     assert!(explained["changed"].as_str().unwrap().contains("notes.txt"), "{explained}");
     assert_eq!(desk.chats().len(), 2, "why asks nobody");
     let told = desk.ask(["-v", QUESTION]).run().expect_ok();
-    assert_eq!(told.stdout, "The second answer: 43.\n");
+    assert_eq!(told.stdout, format!("{SECOND}\n"));
     let reasons: Vec<&str> = told.stderr.lines().filter(|line| line.contains("asked anew")).collect();
     assert!(reasons.len() == 1 && reasons[0].contains("notes.txt"), "said once: {}", told.stderr);
     assert_eq!(desk.json([QUESTION])["source"], "exact", "the new answer took its place");
@@ -58,11 +59,10 @@ fn after_an_edit_the_model_is_asked_anew_and_the_file_is_named() {
 }
 
 #[test]
-#[ignore = "the daemon does not serve answers yet"]
 fn fresh_asks_the_model_and_its_answer_takes_the_old_ones_place() {
     let desk = answered();
-    assert_eq!(desk.answer(["--fresh", QUESTION]), "The second answer: 43.\n");
-    assert_eq!(desk.answer([QUESTION]), "The second answer: 43.\n");
+    assert_eq!(desk.answer(["--fresh", QUESTION]), format!("{SECOND}\n"));
+    assert_eq!(desk.answer([QUESTION]), format!("{SECOND}\n"));
     assert_eq!(desk.chats().len(), 4);
     let listed = desk.ctl(["cache", "list", "--json"]).run().expect_ok().json();
     assert_eq!(listed["answers"].as_array().unwrap().len(), 1, "{listed}");
@@ -70,20 +70,18 @@ fn fresh_asks_the_model_and_its_answer_takes_the_old_ones_place() {
 }
 
 #[test]
-#[ignore = "the daemon does not serve answers yet"]
 fn a_rejected_answer_is_never_served_again() {
     let desk = answered();
     desk.answer([QUESTION]);
     let rejected = desk.ctl(["cache", "reject"]).run().expect_ok().stdout;
     assert!(rejected.contains(" is out: \"which number"), "{rejected}");
-    assert_eq!(desk.answer([QUESTION]), "The second answer: 43.\n");
+    assert_eq!(desk.answer([QUESTION]), format!("{SECOND}\n"));
     let none = desk.ctl(["cache", "reject", "ffffffff"]).run().expect_code(1);
     says(&none.stderr, &[]);
     desk.close();
 }
 
 #[test]
-#[ignore = "the daemon does not serve answers yet"]
 fn the_answers_are_listed_counted_and_cleared_by_project() {
     let desk = answered();
     desk.answer([QUESTION]);
@@ -102,7 +100,6 @@ fn the_answers_are_listed_counted_and_cleared_by_project() {
 }
 
 #[test]
-#[ignore = "the daemon does not serve answers yet"]
 fn an_answer_outlives_the_daemon_even_when_it_is_killed() {
     let mut desk = answered();
     // An acknowledged write of another kind comes after the answer in the store's queue.
@@ -115,11 +112,10 @@ fn an_answer_outlives_the_daemon_even_when_it_is_killed() {
 }
 
 #[test]
-#[ignore = "the daemon does not serve answers yet"]
 fn an_ephemeral_question_is_not_kept() {
-    let desk = desk(reads_notes(&["once", "twice"]));
+    let desk = desk(reads_notes(&[FIRST, SECOND]));
     desk.answer(["--ephemeral", QUESTION]);
     assert_eq!(desk.ctl(["cache", "list"]).run().expect_ok().stdout, "no answers in memory\n");
-    assert_eq!(desk.answer([QUESTION]), "twice\n");
+    assert_eq!(desk.answer([QUESTION]), format!("{SECOND}\n"));
     desk.close();
 }

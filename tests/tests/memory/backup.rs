@@ -81,7 +81,6 @@ fn the_backup(home: &Home) -> PathBuf {
 }
 
 #[test]
-#[ignore = "the daemon does not write backups yet"]
 fn the_timers_and_the_crontabs_commands_write_a_backup_of_a_running_daemon() {
     for by_cron in [false, true] {
         let home = cron_home();
@@ -101,7 +100,6 @@ fn the_timers_and_the_crontabs_commands_write_a_backup_of_a_running_daemon() {
 }
 
 #[test]
-#[ignore = "the daemon does not write backups yet"]
 fn without_a_daemon_one_is_started_for_the_backup_and_stopped_again() {
     let own = format!("/run/user/{}", rustix::process::getuid().as_raw());
     if Path::new(&own).exists() {
@@ -142,7 +140,6 @@ fn preferred(desk: &Desk) -> String {
 }
 
 #[test]
-#[ignore = "the daemon does not write backups yet"]
 fn a_backup_is_restored_whole_and_what_it_replaced_is_kept() {
     let desk = desk(Scenario::new());
     prefer(&desk, "Esperanto");
@@ -161,7 +158,6 @@ fn a_backup_is_restored_whole_and_what_it_replaced_is_kept() {
 }
 
 #[test]
-#[ignore = "the daemon does not write backups yet"]
 fn without_a_file_the_newest_good_backup_is_restored_and_a_bad_one_changes_nothing() {
     let desk = desk(Scenario::new());
     prefer(&desk, "Esperanto");
@@ -182,7 +178,6 @@ fn without_a_file_the_newest_good_backup_is_restored_and_a_bad_one_changes_nothi
 }
 
 #[test]
-#[ignore = "the daemon does not write backups yet"]
 fn a_directory_is_found_from_where_the_user_stands_and_refused_when_others_can_write_it() {
     let desk = desk(Scenario::new());
     prefer(&desk, "Esperanto");
@@ -200,7 +195,6 @@ fn a_directory_is_found_from_where_the_user_stands_and_refused_when_others_can_w
 }
 
 #[test]
-#[ignore = "the daemon does not write backups yet"]
 fn only_the_newest_backups_stay() {
     let desk = Desk::with(tests::provider::Options::default(), |home| home.set_env("AGENTD_MEMORY_BACKUPS", "2"));
     prefer(&desk, "Esperanto");

@@ -10,7 +10,6 @@ const QUESTION: &str = "what does the periwinkle marker in notes.txt mean?";
 const MARKER: &str = "periwinkle";
 
 #[test]
-#[ignore = "the daemon does not keep anything yet"]
 fn what_is_kept_is_counted_and_exported() {
     let desk = desk(reads_notes(&["It means nothing at all, it is a word in a file."]));
     desk.answer([QUESTION]);
@@ -23,7 +22,7 @@ fn what_is_kept_is_counted_and_exported() {
     assert_eq!((count("answers"), count("conversations"), count("preferences")), (1, 1, 1), "{status}");
     assert_eq!((&status["health"], &status["last_backup_s"]), (&"good".into(), &serde_json::Value::Null), "{status}");
     let text = desk.ctl(["memory", "status"]).run().expect_ok().stdout;
-    assert!(text.contains("of at most 300") && text.contains("last backup    none"), "{text}");
+    assert!(text.contains("of at most 300") && text.contains("last backup      none"), "{text}");
     let export = desk.ctl(["memory", "export", "--json"]).run().expect_ok().json();
     assert!(export["records"].as_array().unwrap().len() >= 3, "{export}");
     for format in [&["memory", "export"][..], &["memory", "export", "--json", "--all"]] {
@@ -37,13 +36,12 @@ fn what_is_kept_is_counted_and_exported() {
 }
 
 #[test]
-#[ignore = "the daemon does not keep anything yet"]
 fn after_forgetting_a_project_its_marker_is_nowhere_and_another_projects_answers_stay() {
-    let desk =
-        desk(reads_notes(&["It means nothing at all, it is a word in a file."]).text("Something else entirely."));
+    let script = reads_notes(&["It means nothing at all, it is a word in a file."]);
+    let desk = desk(script.text("There is nothing at all to be seen in that project."));
     desk.answer([QUESTION]);
     let other = desk.home.project(&[]);
-    desk.ask(["what is there to see here?"]).cwd(&other).run().expect_ok();
+    desk.ask(["which files does the other project hold?"]).cwd(&other).run().expect_ok();
     desk.ctl(["memory", "backup"]).run().expect_ok();
     let erased = desk.ctl(["memory", "forget", "--project", "--yes"]).run().expect_ok().stdout;
     assert!(erased.starts_with("erased\n") && erased.contains("answers"), "{erased}");
@@ -52,14 +50,13 @@ fn after_forgetting_a_project_its_marker_is_nowhere_and_another_projects_answers
     assert!(found.is_empty(), "the marker stands in {found:?}");
     for command in [&["cache", "list", "--all"][..], &["memory", "export", "--all"], &["sessions", "list", "--all"]] {
         let text = desk.ctl(command).run().expect_ok().stdout;
-        assert!(!text.contains(MARKER) && text.contains("what is there to see here?"), "{command:?}: {text}");
+        assert!(!text.contains(MARKER) && text.contains("which files does the other project hold?"), "{command:?}: {text}");
     }
     desk.ask(["-c", "and?"]).run().expect_code(1);
     desk.close();
 }
 
 #[test]
-#[ignore = "the daemon does not keep anything yet"]
 fn forgetting_all_leaves_neither_backups_nor_a_marker_after_a_restart_either() {
     let desk = desk(reads_notes(&["It means nothing at all, it is a word in a file."]));
     desk.answer([QUESTION]);
@@ -84,7 +81,6 @@ fn forgetting_all_leaves_neither_backups_nor_a_marker_after_a_restart_either() {
 }
 
 #[test]
-#[ignore = "the daemon does not keep anything yet"]
 fn one_conversation_is_forgotten_by_the_beginning_of_its_id() {
     let desk = desk(reads_notes(&["It means nothing at all, it is a word in a file."]));
     let id = desk.json([QUESTION])["conversation"].as_str().unwrap().to_owned();

@@ -3,13 +3,25 @@
 #![allow(clippy::unwrap_used, reason = "a step of a test that fails should panic where it stands")]
 
 mod answers;
+mod apart;
 mod backup;
 #[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
 #[path = "../ask/desk.rs"]
 mod desk;
+mod entering;
 mod forget;
+mod notes;
 mod preferences;
+mod stale;
+mod survival;
 mod terminal;
+mod tiers;
+mod together;
+mod verdicts;
+mod why;
+#[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
+#[path = "../ask/work.rs"]
+mod work;
 #[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
 #[path = "../ask/tmux.rs"]
 mod tmux;

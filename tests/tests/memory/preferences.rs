@@ -9,7 +9,6 @@ fn prefs(desk: &Desk, arguments: &[&str]) -> String {
 }
 
 #[test]
-#[ignore = "the daemon does not keep preferences yet"]
 fn a_preference_is_set_listed_printed_bare_and_unset() {
     let desk = desk(Scenario::new());
     assert_eq!(prefs(&desk, &["list"]), "no preferences are set here\n");
@@ -26,7 +25,6 @@ fn a_preference_is_set_listed_printed_bare_and_unset() {
 }
 
 #[test]
-#[ignore = "the daemon does not keep preferences yet"]
 fn the_projects_own_preference_hides_the_general_one_there_only() {
     let desk = desk(Scenario::new());
     prefs(&desk, &["set", "style", "long"]);
@@ -41,7 +39,6 @@ fn the_projects_own_preference_hides_the_general_one_there_only() {
 }
 
 #[test]
-#[ignore = "the daemon does not keep preferences yet"]
 fn a_preference_survives_a_kill_and_reaches_the_model() {
     let mut desk = desk(Scenario::new());
     prefs(&desk, &["set", "language", "Esperanto"]);
@@ -54,7 +51,6 @@ fn a_preference_survives_a_kill_and_reaches_the_model() {
 }
 
 #[test]
-#[ignore = "the daemon does not keep preferences yet"]
 fn a_value_that_holds_a_secret_a_control_character_or_too_much_is_refused() {
     let desk = desk(Scenario::new());
     let long = "x".repeat(501);

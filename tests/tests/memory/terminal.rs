@@ -26,7 +26,6 @@ fn anything_but_a_yes_erases_nothing() {
 }
 
 #[test]
-#[ignore = "the daemon does not keep anything yet"]
 fn a_yes_erases_and_says_what() {
     let desk = desk(Scenario::new());
     desk.ctl(["memory", "prefs", "set", "language", "German"]).run().expect_ok();

@@ -13,7 +13,12 @@ use crate::{DEADLINE, Stage, stalled, status};
 
 /// A running turn: its request id and the turn's own.
 fn begin(stage: &Stage, rpc: &mut RpcClient) -> (i64, String) {
-    let id = rpc.send("ask", &stage.question("why?"));
+    begin_with(stage, rpc, "why?")
+}
+
+/// The same with a question of its own: turns that ask the same share one model call.
+fn begin_with(stage: &Stage, rpc: &mut RpcClient, prompt: &str) -> (i64, String) {
+    let id = rpc.send("ask", &stage.question(prompt));
     let turn = rpc.wait_event(id, "started")["turn"].as_str().unwrap().to_owned();
     rpc.wait_event(id, "text");
     (id, turn)
@@ -55,7 +60,7 @@ fn cancel_by_the_turns_name_is_exact_where_two_connections_use_one_id() {
     let stage = Stage::new(stalled());
     let (mut first, mut second, mut third) = (stage.rpc(), stage.rpc(), stage.rpc());
     let (id, turn) = begin(&stage, &mut first);
-    let (same, _) = begin(&stage, &mut second);
+    let (same, _) = begin_with(&stage, &mut second, "and why not?");
     assert_eq!(id, same);
     let failure = third.call("cancel", &json!({ "id": id })).unwrap_err();
     assert_eq!(failure.kind, "usage");
@@ -74,7 +79,7 @@ fn closing_the_connection_cancels_its_turns_at_the_provider() {
     let stage = Stage::new(stalled());
     let mut rpc = stage.rpc();
     begin(&stage, &mut rpc);
-    begin(&stage, &mut rpc);
+    begin_with(&stage, &mut rpc, "and why not?");
     drop(rpc);
     stage.provider.wait_for_outcome(Outcome::ClientGone, 2, DEADLINE);
     stage.wait_idle();

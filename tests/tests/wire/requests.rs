@@ -150,7 +150,9 @@ fn a_notification_is_carried_out_without_a_word() {
 fn one_request_too_many_is_refused_and_the_running_ones_go_on() {
     let stage = Stage::new(stalled());
     let mut rpc = stage.rpc();
-    let ids: Vec<i64> = (0..proto::MAX_IN_FLIGHT).map(|_| rpc.send("ask", &stage.question("why?"))).collect();
+    // Each asks something else: turns that ask the same share one model call.
+    let ask = |number| stage.question(&format!("why {number}?"));
+    let ids: Vec<i64> = (0..proto::MAX_IN_FLIGHT).map(|number| rpc.send("ask", &ask(number))).collect();
     for id in &ids {
         rpc.wait_event(*id, "started");
     }

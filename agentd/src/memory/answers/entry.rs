@@ -100,7 +100,9 @@ impl Entry {
 
     /// The record if the durable copy is behind; from then on it is not.
     pub(super) fn take_dirty(&self) -> Option<AnswerRecord> {
-        std::mem::take(&mut lock(&self.state).dirty).then(|| self.current())
+        // The lock is given back before the record is made, which takes it again.
+        let dirty = std::mem::take(&mut lock(&self.state).dirty);
+        dirty.then(|| self.current())
     }
 
     /// What names it within a scope: the same words and the same attached texts.

@@ -145,6 +145,18 @@ fn of_too_many_the_least_worth_goes_and_a_stale_one_first() {
 }
 
 #[test]
+fn what_was_served_is_written_again_once_and_locks_nobody_out() {
+    let answers = answers(&["what does parse_config return?"]);
+    let entry = find(&answers, "what does parse_config return?").exact.unwrap();
+    assert!(entry.take_dirty().is_none(), "the durable copy is as new");
+    entry.served(now() + DAY);
+    let newer = entry.take_dirty().unwrap();
+    assert_eq!((newer.hits, newer.used), (1, now() + DAY));
+    assert!(entry.take_dirty().is_none());
+    answers.write_usage();
+}
+
+#[test]
 fn what_was_not_used_for_too_long_goes() {
     let answers = answers(&["what does the parser own?"]);
     answers.clean_up(300, 90 * DAY, now() + 89 * DAY);
@@ -194,4 +206,26 @@ fn what_is_loaded_is_what_was_there() {
     assert!(find(&second, "Where is the lock taken?").exact.is_some());
     let gone = second.forget(&|kept| kept.uid() == 1);
     assert_eq!((gone.len(), second.snapshot().len()), (2, 0));
+}
+
+#[test]
+fn how_often_an_answer_was_served_is_written_later_and_once() {
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Change>>);
+    impl Sink for Heard {
+        fn write(&self, changes: Vec<Change>) -> crate::tools::BoxFuture<'static, Result<(), String>> {
+            lock(&self.0).extend(changes);
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+    let (answers, heard) = (answers(&["where is the lock taken?"]), Arc::new(Heard::default()));
+    answers.wire(Arc::clone(&heard) as Arc<dyn Sink>);
+    let entry = find(&answers, "where is the lock taken?").exact.unwrap();
+    entry.served(now());
+    entry.served(now());
+    assert!(lock(&heard.0).is_empty(), "a hit costs no write");
+    answers.write_usage();
+    answers.write_usage();
+    let written = lock(&heard.0).clone();
+    assert!(matches!(written.as_slice(), [Change::Keep(Kept::Answer(record))] if record.hits == 2), "{written:?}");
 }
