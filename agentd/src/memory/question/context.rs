@@ -86,7 +86,7 @@ fn is_expletive(words: &[Word], at: usize) -> bool {
         && after.into_iter().any(|word| word.is_any(&["to", "that", "if", "when", "for"]))
 }
 
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "repo",
     "project",
     "app",
@@ -103,6 +103,7 @@ const OURS: [&str; 16] = [
     "module",
     "code",
     "tool",
+    "thing",
 ];
 /// Classes of verbs behind which "this" is the project.
 const BUILT: [&str; 8] = ["build", "compil", "install", "run", "deploy", "test", "exec", "start"];

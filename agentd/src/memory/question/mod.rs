@@ -118,8 +118,13 @@ pub struct Question {
 
 /// The hash by which terms are compared (FNV-1a). Equal canonical keys are what makes questions the same, so a collision
 /// here can refuse or rank wrongly, but never serve wrongly.
-fn term(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+const fn term(text: &str) -> u32 {
+    let (bytes, mut at, mut hash) = (text.as_bytes(), 0, 0x811c_9dc5_u32);
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    hash
 }
 
 impl Question {
