@@ -6,12 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    chat::Chat,
-    error::ApiError,
-    message::Role,
-    scenario::Step,
-};
+use super::{chat::Chat, error::ApiError, message::Role, scenario::Step};
 
 /// Most output tokens of a call that is answered in a word.
 const OUTPUT_MAX: u64 = 16;

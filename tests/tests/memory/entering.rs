@@ -31,7 +31,10 @@ fn answers_of_turns_that_changed_something() {
         ("a written file", Step::call("write_file", json!({ "path": "new.txt", "content": "x\n" }))),
         ("a new directory", Step::call("create_directory", json!({ "path": "new" }))),
         ("a command", Step::call("shell_execute", json!({ "command": ["touch", "made.txt"] }))),
-        ("a command that seems to read", Step::call("shell_execute", json!({ "command": ["sh", "-c", "cat notes.txt"] }))),
+        (
+            "a command that seems to read",
+            Step::call("shell_execute", json!({ "command": ["sh", "-c", "cat notes.txt"] })),
+        ),
         ("a preference", Step::call("set_preference", json!({ "name": "style", "value": "brief" }))),
     ];
     let desk = desk(Scenario::new());
@@ -152,7 +155,10 @@ fn an_answer_is_for_the_same_attached_text_only() {
     assert_eq!(source(&desk, &["-f", "a.txt", QUESTION]), "exact");
     assert_eq!(source(&desk, &["-f", "a.txt", ALIKE]), "verdict");
     let piped = |text: &str| desk.ask(["--json", QUESTION]).stdin(text).run().expect_ok().json()["source"].clone();
-    assert_eq!((piped("from a pipe"), piped("from a pipe"), piped("another")), ("model".into(), "exact".into(), "model".into()));
+    assert_eq!(
+        (piped("from a pipe"), piped("from a pipe"), piped("another")),
+        ("model".into(), "exact".into(), "model".into())
+    );
     fs::write(desk.project.join("a.txt"), "another attached text\n").unwrap();
     assert_eq!(source(&desk, &["-f", "a.txt", QUESTION]), "model");
     assert_eq!(source(&desk, &[QUESTION]), "exact");

@@ -50,7 +50,10 @@ fn after_forgetting_a_project_its_marker_is_nowhere_and_another_projects_answers
     assert!(found.is_empty(), "the marker stands in {found:?}");
     for command in [&["cache", "list", "--all"][..], &["memory", "export", "--all"], &["sessions", "list", "--all"]] {
         let text = desk.ctl(command).run().expect_ok().stdout;
-        assert!(!text.contains(MARKER) && text.contains("which files does the other project hold?"), "{command:?}: {text}");
+        assert!(
+            !text.contains(MARKER) && text.contains("which files does the other project hold?"),
+            "{command:?}: {text}"
+        );
     }
     desk.ask(["-c", "and?"]).run().expect_code(1);
     desk.close();

@@ -16,15 +16,15 @@ mod stale;
 mod survival;
 mod terminal;
 mod tiers;
+#[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
+#[path = "../ask/tmux.rs"]
+mod tmux;
 mod together;
 mod verdicts;
 mod why;
 #[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
 #[path = "../ask/work.rs"]
 mod work;
-#[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
-#[path = "../ask/tmux.rs"]
-mod tmux;
 
 use std::{fs, io::Read, path::Path};
 

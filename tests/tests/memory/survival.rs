@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Questions that share nothing.
-const THREE: [&str; 3] = ["who starts the scheduler?", "which module parses the manifest?", "what does exit code 78 mean?"];
+const THREE: [&str; 3] =
+    ["who starts the scheduler?", "which module parses the manifest?", "what does exit code 78 mean?"];
 
 /// Waits until everything before is on the disk: this write is acknowledged and comes after it.
 fn settle(desk: &Desk) {

@@ -4,7 +4,9 @@ use tests::provider::Verdict;
 
 use crate::{
     desk::Desk,
-    notes::{ALIKE, ANSWER, FARTHER, NEGATED, QUESTION, answered, answered_by, calls_of, listed, reads, source, verdicts_of},
+    notes::{
+        ALIKE, ANSWER, FARTHER, NEGATED, QUESTION, answered, answered_by, calls_of, listed, reads, source, verdicts_of,
+    },
 };
 
 /// Two questions that are equal by rule.
@@ -32,7 +34,11 @@ fn other_words_that_are_equal_by_rule_are_served_and_show_the_words_that_were_an
 #[test]
 fn courtesy_case_and_spacing_make_no_other_question() {
     let desk = answered(Verdict::Doubt);
-    for same in ["Which number stands in notes.txt", "  which number   stands in notes.txt? ", "please, which number stands in notes.txt?"] {
+    for same in [
+        "Which number stands in notes.txt",
+        "  which number   stands in notes.txt? ",
+        "please, which number stands in notes.txt?",
+    ] {
         assert_eq!(source(&desk, &[same]), "exact", "{same}");
     }
     assert_eq!((calls_of(&desk), verdicts_of(&desk)), (2, 0));
@@ -75,7 +81,8 @@ fn lenient_also_serves_what_is_alike_and_says_so() {
 
 #[test]
 fn off_keeps_nothing_and_serves_nothing() {
-    for (name, value) in [("AGENTD_ANSWERS_SIMILARITY", "off"), ("CACHE_SIZE", "0"), ("AGENTD_MEMORY_CACHE_SIZE", "0")] {
+    for (name, value) in [("AGENTD_ANSWERS_SIMILARITY", "off"), ("CACHE_SIZE", "0"), ("AGENTD_MEMORY_CACHE_SIZE", "0")]
+    {
         let desk = answered_by(reads(), |home| home.set_env(name, value));
         assert_eq!(source(&desk, &[QUESTION]), "model", "{name}");
         assert!(listed(&desk).is_empty(), "{name}");

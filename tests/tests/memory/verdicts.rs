@@ -33,7 +33,11 @@ fn a_yes_serves_the_answer_and_is_paid_for_once() {
     assert_eq!((calls_of(&desk), verdicts_of(&desk)), (2, 1));
     let pair = desk.chats().iter().find_map(tests::provider::Recorded::verdict).unwrap();
     assert_eq!(pair, (QUESTION.to_owned(), ALIKE.to_owned()));
-    desk.ctl(["memory", "prefs", "set", "unrelated", "x"]).cwd(desk.home.project(&[])).arg("--project").run().expect_ok();
+    desk.ctl(["memory", "prefs", "set", "unrelated", "x"])
+        .cwd(desk.home.project(&[]))
+        .arg("--project")
+        .run()
+        .expect_ok();
     desk.kill_daemon();
     assert_eq!(source(&desk, &[ALIKE]), "verdict", "also by the next daemon");
     assert_eq!(verdicts_of(&desk), 1);
@@ -144,7 +148,9 @@ fn an_ask_that_is_cancelled_during_the_verdict_ends_at_once() {
 #[test]
 fn of_several_candidates_each_is_asked_about_and_the_confirmed_one_is_served() {
     let mut scenario = reads();
-    let yes_to = |text: &str, word: &str| Step::text(word).when_contains(format!("{{\"same_question\":{{\"a\":\"{text}")).times(0);
+    let yes_to = |text: &str, word: &str| {
+        Step::text(word).when_contains(format!("{{\"same_question\":{{\"a\":\"{text}")).times(0)
+    };
     scenario.steps.insert(0, yes_to(QUESTION, "yes"));
     scenario.steps.insert(1, yes_to("", "no"));
     let desk = answered_by(scenario, |_| {});

@@ -62,7 +62,11 @@ fn after_two_rejections_a_project_gets_the_same_words_only() {
     let rejected = desk.ctl(["cache", "reject"]).run().expect_ok().stdout;
     assert!(!rejected.contains("exact hits only"), "{rejected}");
     assert_eq!(source(&desk, &[ALIKE]), "model", "the pair is never matched again");
-    assert_eq!(source(&desk, &[QUESTION]), "model", "the wrong answer is gone, and the pair is apart in both directions");
+    assert_eq!(
+        source(&desk, &[QUESTION]),
+        "model",
+        "the wrong answer is gone, and the pair is apart in both directions"
+    );
     assert_eq!(source(&desk, &["what is the number in notes.txt?"]), "verdict");
     let rejected = desk.ctl(["cache", "reject"]).run().expect_ok().stdout;
     assert!(rejected.contains("exact hits only"), "{rejected}");
