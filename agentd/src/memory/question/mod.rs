@@ -58,6 +58,8 @@ struct Name {
     quoted: bool,
     /// A flag of one letter, whose case is its meaning.
     letter: bool,
+    /// Its letters in alphabetical order: a slip that swaps two is no other name for sure.
+    letters: u32,
     /// Words inside it, as far as there is room; zeros behind.
     parts: [u32; PARTS_MAX],
 }
@@ -72,11 +74,15 @@ impl Name {
             *place = term(&part);
         }
         let letter = item.raw.starts_with('-') && item.raw.len() == 2;
+        let mut letters: Vec<char> = item.term.chars().collect();
+        letters.sort_unstable();
+        let letters = term(&String::from_iter(letters));
         Self {
             term: term(&item.term),
             raw: term(&item.raw),
             quoted: item.quoted && item.kind == Kind::Word,
             letter,
+            letters,
             parts,
         }
     }
@@ -242,6 +248,20 @@ fn typed(reading: &Reading) -> Vec<u32> {
     let mut all = sorted(words.chain(parts).collect());
     all.dedup();
     all
+}
+
+/// The words of each text that the other says in no way, for people who ask why two questions are not the same.
+pub fn only_in_each(a: &str, b: &str) -> [Vec<String>; 2] {
+    let read = |text: &str| {
+        let tidy = normalise::tidy(text);
+        if is_analysed(text, &tidy) { Reading::of(&tidy).items } else { Vec::new() }
+    };
+    let (a, b) = (read(a), read(b));
+    let only = |mine: &[Item], theirs: &[Item]| {
+        let alone = mine.iter().filter(|item| theirs.iter().all(|other| other.term != item.term));
+        alone.map(|item| if item.raw.is_empty() { item.text.clone() } else { item.raw.clone() }).collect()
+    };
+    [only(&a, &b), only(&b, &a)]
 }
 
 /// The canonical multiset, sorted, under the version of the rules and what is asked for.

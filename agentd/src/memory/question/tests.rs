@@ -71,6 +71,7 @@ fn another_name_or_number_is_another_question() {
     assert_not_same(&[
         ("what does MAX_DEPTH limit", "what does max_depth limit"),
         ("explain walk.rs", "explain walk.rs line 12"),
+        ("what does copy_to_disk do", "what does disk_to_copy do"),
         ("what does OrderDesk do", "what does OrderDesk.close do"),
     ]);
 }
@@ -304,6 +305,14 @@ fn coverage_is_a_share_of_what_both_say() {
         &Question::new("how does the sweep of old rows work"),
         &Question::new("how does the sweep of new rows work")
     ));
+}
+
+#[test]
+fn what_only_one_of_two_says_is_named() {
+    let only =
+        only_in_each("where is parse_args called in release builds", "which file calls parse_flags in release builds");
+    assert_eq!(only, [vec!["parse_args"], vec!["parse_flags"]]);
+    assert_eq!(only_in_each("wo ist die Datei für x", "where is x")[0], [""; 0], "nothing is read of other languages");
 }
 
 #[test]

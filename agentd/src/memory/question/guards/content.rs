@@ -80,7 +80,8 @@ fn knows(theirs: &Question, name: &Name) -> bool {
     let in_parts = !name.letter
         && name.parts.first().is_some_and(|part| *part != 0)
         && name.parts.iter().all(|part| *part == 0 || has(*part));
-    theirs.names.iter().any(|other| other.term == name.term) || has(name.term) || in_parts
+    let same = |other: &Name| other.term == name.term || (!name.letter && other.letters == name.letters);
+    theirs.names.iter().any(same) || has(name.term) || in_parts
 }
 
 /// Whether the other side has the quoted word, with the same bytes when it is quoted there too.
