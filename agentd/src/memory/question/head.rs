@@ -6,7 +6,7 @@ use super::{
     reading::Word,
     rules::{Rules, Verb},
     tokens::Kind,
-    verbs::{AUX, BE, PRONOUNS, is_question_word, is_told},
+    verbs::{AUX, PRONOUNS, is_question_word, is_told},
 };
 
 /// What is asked for.
@@ -238,15 +238,6 @@ pub(super) fn is_empty_under(head: &Head, at: usize, class: &str, rules: &Rules)
     let behind = head.aspect == Aspect::What && head.used.iter().any(|used| used + 1 == at);
     let all_of_list = class == "all" && head.aspect == Aspect::What && head.list;
     rules.is_empty_under(kind, class) || (behind && rules.is_empty_under("asked", class)) || all_of_list
-}
-
-/// "we are using it", not "by using it".
-pub(super) fn is_verb_using(words: &[Word], at: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|at| words.get(at));
-    words.get(at).is_some_and(|word| word.is("using"))
-        && before.is_some_and(|word| {
-            word.is_any(&PRONOUNS) || word.is_any(&BE) || word.is_any(&["still", "not", "already", "also", "now"])
-        })
 }
 
 /// "are there any", "why do we get": a word that may as well be missing.

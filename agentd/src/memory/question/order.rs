@@ -4,9 +4,11 @@
 //! words in another order are the same only when both agree.
 
 use super::{
-    reading::{Item, Reading},
+    reading::{Item, Reading, Word},
     rules::{Rules, Verb},
-    term, verbs,
+    term,
+    tokens::Kind,
+    verbs,
 };
 
 /// Side of a verb on which a term stands, after voice has been put right.
@@ -14,6 +16,8 @@ use super::{
 pub(super) enum Side {
     Does,
     Undergoes,
+    /// Behind the verb with a preposition between: "wait for the writer".
+    Near,
 }
 
 /// One term's part in one verb.
@@ -46,6 +50,7 @@ pub(super) fn roles(reading: &Reading) -> Vec<Role> {
         };
         push(does, Side::Does);
         push(undergoes, Side::Undergoes);
+        push(complement(reading, at), Side::Near);
     }
     all.extend(nominal(reading));
     all.sort_unstable();
@@ -90,6 +95,19 @@ fn object(reading: &Reading, at: usize) -> Option<&Item> {
         return None;
     }
     phrase.iter().rev().find(|item| is_name(item) && item.chunk == first.chunk).copied()
+}
+
+/// The name behind an active verb and its preposition, or before the verb when only the preposition stayed behind.
+fn complement(reading: &Reading, at: usize) -> Option<&Item> {
+    let verb = reading.items.get(at).filter(|verb| !verb.passive)?;
+    let first = reading.items.get(at + 1).filter(|first| first.verb.is_none())?;
+    let between = reading.words.get(verb.at + 1..first.at).unwrap_or_default();
+    let [preposition, rest @ ..] = between else { return None };
+    const LEADING: [&str; 10] = ["for", "on", "to", "from", "with", "at", "in", "over", "after", "before"];
+    if !preposition.is_any(&LEADING) || rest.iter().any(Word::is_break) {
+        return None;
+    }
+    reading.items.iter().rev().find(|item| is_name(item) && item.chunk == first.chunk && item.at >= first.at)
 }
 
 /// The name behind "by".
@@ -227,6 +245,12 @@ pub(super) fn links(items: &[Item]) -> Vec<(u32, u32)> {
             all.push((term(&item.term), term(&next.term)));
         }
     }
+    for (at, item) in items.iter().enumerate().filter(|(_, item)| item.term == "not") {
+        if let Some(next) = items.get(at + 1).filter(|next| next.kind != Kind::Word) {
+            all.push((term(&item.term), term(&next.term)));
+        }
+    }
+    all.extend(items.iter().filter(|item| item.conditional).map(|item| (term("if"), term(&item.term))));
     all.sort_unstable();
     all
 }

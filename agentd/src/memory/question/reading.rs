@@ -80,6 +80,8 @@ pub(super) struct Item {
     pub(super) of: bool,
     /// It is another preposition.
     pub(super) under: bool,
+    /// In a clause that says when.
+    pub(super) conditional: bool,
     /// Place among the words.
     pub(super) at: usize,
 }
@@ -101,7 +103,11 @@ const KEPT: [&str; 14] = [
     "not", "no", "never", "without", "except", "unless", "or", "only", "also", "still", "already", "yet", "your", "nor",
 ];
 /// Directed words: what stands behind them may not change places with anything. (word, its name)
-const LINKS: [(&str, &str); 26] = [
+const LINKS: [(&str, &str); 30] = [
+    ("with", "with"),
+    ("using", "with"),
+    ("via", "with"),
+    ("through", "with"),
     ("from", "from"),
     ("to", "to"),
     ("into", "to"),
@@ -130,9 +136,9 @@ const LINKS: [(&str, &str); 26] = [
     ("like", "like"),
 ];
 /// Undirected words that open a new phrase.
-const OPENERS: [&str; 20] = [
-    "in", "on", "at", "of", "for", "by", "with", "within", "inside", "via", "through", "using", "when", "if", "while",
-    "whenever", "and", "or", "where", "between",
+const OPENERS: [&str; 16] = [
+    "in", "on", "at", "of", "for", "by", "within", "inside", "when", "if", "while", "whenever", "and", "or", "where",
+    "between",
 ];
 
 impl Reading {
@@ -295,20 +301,24 @@ fn phrase_at(phrase: &Phrase, rest: &[Word], begins: bool) -> bool {
 fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::with_capacity(words.len());
     let (mut chunk, mut link, mut of, mut under) = (0, None, false, false);
+    let mut conditional = false;
     for (at, word) in words.iter().enumerate() {
         if word.is_break() {
             (chunk, link, of, under) = (chunk + 1, None, false, false);
+            conditional = false;
             continue;
         }
+        conditional = !verbs::is_question_word(word) && conditional;
         if head.used.contains(&at) {
             continue;
         }
+        conditional |= word.is_any(&["when", "if", "while", "whenever"]);
         let opened = link_at(words, at, rules);
         if opened.is_some() || verbs::is_auxiliary(word) {
             (chunk, of, under) = (chunk + 1, false, false);
         } else if word.is_any(&OPENERS) {
             (chunk, link, of) = (chunk + 1, None, word.is_any(&["of", "for"]));
-            under = word.is_any(&["in", "on", "at", "within", "inside", "with"]);
+            under = word.is_any(&["in", "on", "at", "within", "inside"]);
         }
         let term = term_of(words, at, head, rules);
         // A directed word has no link itself; what follows it has.
@@ -334,6 +344,7 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
             chunk,
             of,
             under,
+            conditional,
             at,
         });
     }
@@ -345,6 +356,9 @@ fn link_at(words: &[Word], at: usize, rules: &Rules) -> Option<&'static str> {
     let word = words.get(at).filter(|word| word.kind == Kind::Word)?;
     let (_, name) = LINKS.iter().find(|(text, _)| word.text == *text)?;
     let next = words.get(at + 1).filter(|next| !next.is_break())?;
+    if verbs::is_verb_using(words, at) {
+        return None;
+    }
     if word.is("to") && (at == 0 || (next.article.is_none() && rules.verb_kind(rules.class(&next.stem)).is_some())) {
         return None;
     }
@@ -369,7 +383,7 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if let Some(marker) = word.text.strip_prefix('@') {
         return (marker != "what" && marker != "list").then(|| word.text.clone());
     }
-    if (rules.is_stop(&word.text) && !word.quoted && !head::is_verb_using(words, at))
+    if (rules.is_stop(&word.text) && !word.quoted && !verbs::is_verb_using(words, at))
         || word.is_any(&["from", "to"])
         || head::is_idle(words, at)
     {

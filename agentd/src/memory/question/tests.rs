@@ -135,6 +135,12 @@ fn who_does_it_to_whom_is_heard() {
         ("why does only the mailer retry on error", "why does the mailer retry only on error"),
         ("which workers wait", "what do workers wait for"),
         ("is there a test for the lexer", "is there a lexer for the test"),
+        ("how do readers wait for writers", "how do writers wait for readers"),
+        ("what does checkout wait for", "what waits for checkout"),
+        ("what breaks if the broker stops", "what stops if the broker breaks"),
+        ("how do I group by day then user", "how do I group by user then day"),
+        ("why u16 and not u32 in wire.rs", "why u32 and not u16 in wire.rs"),
+        ("fixtures for the date lexer", "fixtures with the date lexer"),
     ]);
 }
 

@@ -34,8 +34,13 @@ pub(super) const ANALYSED_MAX: usize = 400;
 /// Tokens of tidy text.
 pub(super) fn tokens(tidy: &str, known: impl Fn(&str) -> bool) -> Vec<Token> {
     let mut lexer = Lexer { out: Vec::with_capacity(32), quoted: false, known };
-    for chunk in tidy.split(' ') {
-        lexer.chunk(chunk);
+    let mut chunks = tidy.split(' ').peekable();
+    while let Some(chunk) = chunks.next() {
+        // A mark of its own inside a sentence is an operator that is asked about.
+        match chunk {
+            "?" | "!" if chunks.peek().is_some() && !lexer.out.is_empty() => lexer.code(chunk),
+            _ => lexer.chunk(chunk),
+        }
     }
     lexer.out
 }

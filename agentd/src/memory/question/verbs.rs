@@ -150,3 +150,12 @@ pub(super) fn is_auxiliary(word: &Word) -> bool {
 pub(super) fn is_question_word(word: &Word) -> bool {
     word.is_any(&["what", "where", "why", "when", "who", "how", "which", "whose", "whom"])
 }
+
+/// "we are using it", not "by using it".
+pub(super) fn is_verb_using(words: &[Word], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| words.get(at));
+    words.get(at).is_some_and(|word| word.is("using"))
+        && before.is_some_and(|word| {
+            word.is_any(&PRONOUNS) || word.is_any(&BE) || word.is_any(&["still", "not", "already", "also", "now"])
+        })
+}

@@ -85,13 +85,14 @@ pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option
 
 /// One term does in one question what is done to it in the other.
 fn roles_cross(a: &Question, b: &Question, tells: impl Fn(&Role) -> bool) -> bool {
-    let other = |role: &Role| if role.side == Side::Does { Side::Undergoes } else { Side::Does };
-    let has = |question: &Question, one: &Role, side| {
-        question.roles.iter().any(|role| role.verb == one.verb && role.term == one.term && role.side == side)
+    let has = |question: &Question, one: &Role, does: bool| {
+        let fits = |role: &&Role| role.verb == one.verb && role.term == one.term;
+        question.roles.iter().filter(fits).any(|role| (role.side == Side::Does) == does)
     };
     let crossed = |from: &Question, to: &Question| {
         from.roles.iter().any(|role| {
-            tells(role) && has(to, role, other(role)) && !has(to, role, role.side) && !has(from, role, other(role))
+            let does = role.side == Side::Does;
+            tells(role) && has(to, role, !does) && !has(to, role, does) && !has(from, role, !does)
         })
     };
     crossed(a, b) && crossed(b, a)
@@ -133,10 +134,11 @@ fn bound_otherwise(a: &Question, b: &Question) -> bool {
     let binds = |question: &Question, verb: u32, one: u32| {
         question.roles.iter().any(|role| role.verb == verb && role.term == one)
     };
-    let other_verb = a.roles.iter().any(|role| {
+    let other_verb = a.roles.iter().filter(|role| is_bound(role)).any(|role| {
         !binds(b, role.verb, role.term)
             && b.roles
                 .iter()
+                .filter(|role| is_bound(role))
                 .any(|other| other.term == role.term && other.verb != role.verb && !binds(a, other.verb, other.term))
     });
     let under = |one: u32| b.places.iter().any(|place| place.term == one && place.is_under);
@@ -165,16 +167,26 @@ fn heads_cross(a: &Question, b: &Question) -> bool {
     })
 }
 
+/// A subject or an object, not what stands behind a preposition.
+fn is_bound(role: &Role) -> bool {
+    role.side != Side::Near
+}
+
 /// Words that stand side by side in one question stand in one noun phrase in the other.
 fn stay_together(a: &Question, b: &Question) -> bool {
     let is_verb = |one: u32| b.places.iter().any(|place| place.is_verb && place.term == one);
+    let reversed = |x: &Place, y: &Place| {
+        b.places
+            .windows(2)
+            .any(|pair| matches!(pair, [p, q] if p.term == y.term && q.term == x.term && p.part == q.part))
+    };
     a.places.windows(2).all(|pair| match pair {
         [x, y] if x.part == y.part && !x.is_verb && !y.is_verb && !is_verb(x.term) && !is_verb(y.term) => {
             let with = |place: &Place| {
                 place.term == x.term
                     && b.places.iter().any(|other| other.term == y.term && other.phrase == place.phrase)
             };
-            b.places.iter().any(with)
+            b.places.iter().any(with) && !reversed(x, y)
         }
         _ => true,
     })
@@ -183,15 +195,14 @@ fn stay_together(a: &Question, b: &Question) -> bool {
 /// No verb with two names round it: then words may stand in any order.
 fn moves_freely(a: &Question, b: &Question) -> bool {
     let pairs = |question: &Question| {
-        question
-            .roles
-            .iter()
-            .any(|role| question.roles.iter().any(|other| role.verb == other.verb && role.side != other.side))
+        let opposite = |one: &Role, two: &Role| one.verb == two.verb && one.side != two.side && is_bound(two);
+        let roles = question.roles.iter().filter(|role| is_bound(role));
+        roles.into_iter().any(|role| question.roles.iter().any(|other| opposite(role, other)))
     };
     let settled = |one: &Question, two: &Question| {
         one.roles
             .iter()
-            .filter(|role| role.counts)
+            .filter(|role| role.counts && is_bound(role))
             .all(|role| two.roles.contains(role) || !two.roles.iter().any(|other| other.verb == role.verb))
     };
     (!pairs(a) && !pairs(b)) || (settled(a, b) && settled(b, a))
