@@ -116,7 +116,8 @@ struct ConversationState {
 impl Conversation {
     fn new(id: String, now: SystemTime) -> Self {
         let (messages, exchanges) = (Vec::new(), VecDeque::new());
-        let state = ConversationState { messages, exchanges, preferences: None, rests: Some(Arc::default()), used: now };
+        let state =
+            ConversationState { messages, exchanges, preferences: None, rests: Some(Arc::default()), used: now };
         Self::with(id, state)
     }
 
