@@ -6,12 +6,9 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use proto::Answer;
-use tokio::task::JoinHandle;
-use uuid::Uuid;
-
 use super::{Agent, Ask, lookup::Look, lookup::Outcome as Looked};
 use crate::{
+    id,
     llm::Usage,
     memory::{
         answers::{ANSWER_MAX, Asked, Last},
@@ -21,6 +18,8 @@ use crate::{
     redact::{Redacted, Redactor},
     tools::observed::{self, Digest, Observed},
 };
+use proto::Answer;
+use tokio::task::JoinHandle;
 
 /// What a run came to, beside the answer for the asker.
 pub(super) struct Outcome {
@@ -127,7 +126,7 @@ fn record(
     }
     let now = agent.clock.now();
     Ok(AnswerRecord {
-        id: Uuid::now_v7(),
+        id: id::fresh(),
         uid: ask.uid,
         project: asked.scope.project.clone(),
         has_project: asked.scope.has_project,

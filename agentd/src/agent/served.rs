@@ -1,35 +1,25 @@
 //! An answer from memory on its way to the asker.
 
-use std::sync::Arc;
-
 use proto::{Answer, Cached, Delta, Event, Started};
 
 use super::{
-    Agent, Ask,
     lookup::{Hit, Look},
     place::Place,
+    turn::Turn,
     verdict::Spent,
 };
 use crate::{
     clock::seconds_since,
     memory::{
         answers::Last,
-        session::{Commit, Conversation, Exchange, SessionKey},
+        session::{Commit, Exchange},
     },
     redact::Redacted,
 };
 
-/// Tells an answer that was verified for this ask, and puts it into the session.
-pub(super) async fn serve(
-    agent: &Agent,
-    ask: &Ask,
-    look: &Look,
-    key: &SessionKey,
-    conversation: &Arc<Conversation>,
-    question: Redacted,
-    hit: &Hit,
-    spent: Spent,
-) -> Answer {
+/// Tells an answer that was verified for this ask, and puts it into the session. `spent` is what finding it took.
+pub(super) async fn serve(turn: &Turn<'_>, look: &Look, hit: &Hit, spent: Spent) -> Answer {
+    let Turn { agent, ask, key, conversation, question, .. } = turn;
     let (record, now) = (hit.entry.record(), agent.clock.now());
     let place: &Place = &look.place;
     let started = Started {
@@ -63,9 +53,9 @@ pub(super) async fn serve(
         // The history begins when somebody goes on: it is made from what was asked and answered.
         conversation.commit(Commit {
             messages: conversation.messages(),
-            exchange: Exchange { question, answer: record.answer.clone(), replay: true },
+            exchange: Exchange { question: question.clone(), answer: record.answer.clone(), replay: true },
             preferences: None,
-            rests: Some(hit.entry.rests().to_vec()),
+            rests: Some(hit.entry.rests()),
             now,
         });
         agent.sessions.keep(key, &ask.turn, place.session_limits(), conversation);

@@ -76,13 +76,13 @@ pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answe
 }
 
 /// An ask whose place and conversation are known.
-struct Turn<'a> {
-    agent: &'a Agent,
-    ask: &'a Ask,
+pub(super) struct Turn<'a> {
+    pub(super) agent: &'a Agent,
+    pub(super) ask: &'a Ask,
     choice: &'a Choice,
-    key: &'a SessionKey,
-    conversation: &'a Arc<Conversation>,
-    question: Redacted,
+    pub(super) key: &'a SessionKey,
+    pub(super) conversation: &'a Arc<Conversation>,
+    pub(super) question: Redacted,
     /// Cancelled when the turn waits for its user.
     asks_user: CancellationToken,
 }
@@ -141,7 +141,7 @@ impl Turn<'_> {
     }
 
     async fn serve(&self, look: &Look, hit: &Hit, spent: Spent) -> Answer {
-        serve(self.agent, self.ask, look, self.key, self.conversation, self.question.clone(), hit, spent).await
+        serve(self, look, hit, spent).await
     }
 
     /// Nothing in memory by rule: a verdict may find something, or the question is asked anew.

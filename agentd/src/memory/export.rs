@@ -92,8 +92,8 @@ fn object(kept: &Kept) -> Value {
     let kind = shelf_of(kept).name();
     let project = kept.project().map(|path| path.display().to_string());
     match kept {
-        Kept::Answer(it) => answer(it, kind, project),
-        Kept::Conversation(it) => conversation(it, kind, project),
+        Kept::Answer(it) => answer(it, kind, project.as_deref()),
+        Kept::Conversation(it) => conversation(it, kind, project.as_deref()),
         Kept::Preference(it) => json!({
             "kind": kind, "project": project, "name": it.name, "value": cut(&it.value), "set": date(it.set),
         }),
@@ -102,7 +102,7 @@ fn object(kept: &Kept) -> Value {
     }
 }
 
-fn answer(it: &AnswerRecord, kind: &str, project: Option<String>) -> Value {
+fn answer(it: &AnswerRecord, kind: &str, project: Option<&str>) -> Value {
     json!({
         "kind": kind,
         "id": it.id.to_string(),
@@ -125,7 +125,7 @@ fn answer(it: &AnswerRecord, kind: &str, project: Option<String>) -> Value {
     })
 }
 
-fn conversation(it: &ConversationRecord, kind: &str, project: Option<String>) -> Value {
+fn conversation(it: &ConversationRecord, kind: &str, project: Option<&str>) -> Value {
     let last = it.exchanges.len().saturating_sub(EXCHANGES_MAX);
     let exchanges: Vec<_> = it
         .exchanges

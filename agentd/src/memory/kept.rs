@@ -15,6 +15,7 @@ pub type Fingerprint = [u8; 32];
 
 /// Any record.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most records are answers, the largest")]
 pub enum Kept {
     /// A cached answer.
     Answer(AnswerRecord),

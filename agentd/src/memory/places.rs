@@ -5,7 +5,7 @@
 //! read is an error, not an empty list: it would have backups overlooked.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 

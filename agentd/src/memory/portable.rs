@@ -317,5 +317,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+// The path is said because the fuzzer takes this file alone, from elsewhere.
 #[cfg(test)]
+#[path = "portable/tests.rs"]
 mod tests;

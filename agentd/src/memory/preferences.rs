@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(shown(&kept, 2, None), [""; 0]);
         set(&mut kept, 2, None, "style", "brief");
         assert_eq!(kept.unset(1, None, "style"), []);
-        assert_eq!(kept.forget(1, None).len(), PREFERENCES_MAX);
+        assert_eq!(kept.remove(&|record| record.uid == 1).len(), PREFERENCES_MAX);
         assert_eq!(shown(&kept, 2, None), ["style: brief"]);
     }
 
@@ -342,7 +342,7 @@ mod tests {
         let mut again = Preferences::default();
         again.load(kept.records().cloned());
         assert_eq!(shown(&again, 1, Some("/p")), ["style: long"]);
-        assert_eq!(again.forget(1, Some(Path::new("/p"))).len(), 1);
+        assert_eq!(again.remove(&|record| record.uid == 1 && record.project.is_some()).len(), 1);
         assert_eq!(shown(&again, 1, Some("/p")), ["style: brief"]);
     }
 }

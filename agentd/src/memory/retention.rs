@@ -15,6 +15,10 @@ const HALF_LIFE: Duration = Duration::from_secs(14 * DAY);
 pub const VERDICTS_MAX: usize = 2000;
 /// Pairs told apart by a user, who is rarely asked to.
 pub const REJECTIONS_MAX: usize = 1000;
+/// What an answer costs whose price is not known, in US dollars: some thousand tokens at the default model's price.
+const TYPICAL_COST: f64 = 0.001;
+/// Taken off the worth of a stale answer: more than any answer costs.
+const STALE: f64 = 1e6;
 const DAY: u64 = 24 * 60 * 60;
 
 /// How much stays.
@@ -94,29 +98,35 @@ fn least_worth(
         _ => None,
     });
     let average = average_cost(found.clone().map(|(.., it)| it));
-    let mut ranked: Vec<_> =
-        found.map(|(place, used, it)| (!is_invalid(it), worth(it, used, average, now), used, place)).collect();
-    ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
-    let why = |is_valid| if is_valid { Why::Least } else { Why::Invalid };
-    gone.extend(ranked.into_iter().take(surplus).map(|(is_valid, .., place)| (place, why(is_valid))));
+    let worth_of = |it: &AnswerRecord, used| {
+        let cost = known_cost(it.cost_usd).or(average);
+        worth(cost, it.hits, used, is_invalid(it), now)
+    };
+    let mut ranked: Vec<_> = found.map(|(place, used, it)| (worth_of(it, used), used, place, is_invalid(it))).collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let why = |is_invalid| if is_invalid { Why::Invalid } else { Why::Least };
+    gone.extend(ranked.into_iter().take(surplus).map(|(.., place, is_invalid)| (place, why(is_invalid))));
 }
 
-/// What an answer saves, in US dollars: its price, once more for every time it was served, halved every [`HALF_LIFE`].
-fn worth(it: &AnswerRecord, used: SystemTime, average: f64, now: SystemTime) -> f64 {
+/// What keeping an answer is worth, in US dollars: its price, once more for every time it was served, halved every
+/// [`HALF_LIFE`]. One that was found to be stale is worth less than any that was not.
+pub fn worth(cost_usd: Option<f64>, hits: u32, used: SystemTime, is_stale: bool, now: SystemTime) -> f64 {
     // A time in the future, which a clock set back leaves, is now.
     let age = now.duration_since(used).unwrap_or_default();
     let halves = age.as_secs_f64() / HALF_LIFE.as_secs_f64();
-    known_cost(it).unwrap_or(average) * (f64::from(it.hits) + 1.0) * (-halves).exp2()
+    let saved = known_cost(cost_usd).unwrap_or(TYPICAL_COST) * (f64::from(hits) + 1.0) * (-halves).exp2();
+    if is_stale { saved - STALE } else { saved }
 }
 
-fn known_cost(it: &AnswerRecord) -> Option<f64> {
-    it.cost_usd.filter(|cost| cost.is_finite() && *cost >= 0.0)
+fn known_cost(cost_usd: Option<f64>) -> Option<f64> {
+    cost_usd.filter(|cost| cost.is_finite() && *cost >= 0.0)
 }
 
-/// What an answer of unknown price is taken to cost. With no price known all are worth the same.
-fn average_cost<'a>(answers: impl Iterator<Item = &'a AnswerRecord>) -> f64 {
-    let (sum, count) = answers.filter_map(known_cost).fold((0.0, 0.0), |(sum, count), cost| (sum + cost, count + 1.0));
-    if count > 0.0 { sum / count } else { 1.0 }
+/// What an answer of unknown price is taken to cost, when the price of some is known.
+fn average_cost<'a>(answers: impl Iterator<Item = &'a AnswerRecord>) -> Option<f64> {
+    let costs = answers.filter_map(|it| known_cost(it.cost_usd));
+    let (sum, count) = costs.fold((0.0, 0.0), |(sum, count), cost| (sum + cost, count + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 #[cfg(test)]
@@ -195,6 +205,14 @@ mod tests {
         // Nothing known, or numbers that are none: the longest unused goes.
         let records = [answer(None, 0, 0), answer(Some(f64::NAN), 0, 1), answer(Some(-1.0), 0, 0)];
         assert_eq!(going(&records, caps(2)), [(1, Why::Least)]);
+    }
+
+    #[test]
+    fn a_stale_answer_is_worth_less_than_the_cheapest_that_is_not() {
+        let worth = |cost, stale| worth(cost, 0, now(), stale, now());
+        assert!(worth(Some(100.0), true) < worth(Some(0.0), false));
+        assert!(worth(Some(1.0), true) > worth(Some(0.5), true));
+        assert!(worth(None, false) > worth(Some(0.0), false) && worth(None, false) < worth(Some(0.1), false));
     }
 
     #[test]

@@ -153,14 +153,14 @@ impl Upkeep<'_> {
         let _one_at_a_time = self.backups.exclusive();
         let target = self.target(uid, wanted)?;
         let removed = self.records.remove(&|kept| target.selects(kept));
-        // Also when nothing was removed: the store's free space may hold what was removed before.
-        let store = self.records.rewrite_store(true);
         let mut erased = forget::erase_backups(self.backups, &target, self.redactor);
+        // Before the store does it itself: what was erased is to be told.
         forget::erase_set_aside(self.backups.state(), &mut erased);
-        if let Err(why) = store {
+        // Also when nothing was removed: the store's free space may hold what was removed before.
+        if let Err(why) = self.records.rewrite_store(true) {
             erased.left.push(format!("the store could not be written anew: {why}"));
         }
-        report(&removed, erased)
+        report(&removed, &erased)
     }
 
     fn target(&self, uid: u32, wanted: Wanted) -> Result<Target, Failure> {
@@ -193,7 +193,7 @@ impl Upkeep<'_> {
 }
 
 /// What was erased, in words; a failure when something is left.
-fn report(removed: &[Kept], erased: Erased) -> Result<ForgetReport, Failure> {
+fn report(removed: &[Kept], erased: &Erased) -> Result<ForgetReport, Failure> {
     let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
     let mut facts: Vec<Fact> =
         forget::counts(removed).into_iter().map(|(shelf, count)| fact(shelf.plural(), count.to_string())).collect();

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agentd::memory::store::{Health, Opened, Owner, Row, Shelf, Store};
+use agentd::memory::store::{Health, Opened, Owner, Row, Shelf, Store, StoreError};
 
 /// Live records of the two kinds, as the caps have them, and the bytes of each.
 const ANSWERS: u16 = 300;
@@ -20,6 +20,8 @@ const ANSWER_BYTES: usize = 3000;
 const CONVERSATIONS: u16 = 20;
 const CONVERSATION_BYTES: usize = 20_000;
 const OVERWRITES: u64 = 100_000;
+/// Deadlines of two seconds that a flush may miss.
+const PATIENCE: usize = 15;
 /// Openings whose median counts.
 const OPENINGS: usize = 9;
 
@@ -85,6 +87,17 @@ fn share(of: u64, to: u64) -> f64 {
     of as f64 / to.max(1) as f64
 }
 
+/// A busy machine may take longer than a caller of the daemon would wait.
+async fn flush(store: &Store) -> Result<(), StoreError> {
+    for _ in 0..PATIENCE {
+        match store.flush().await {
+            Err(StoreError::Late) => {}
+            done => return done,
+        }
+    }
+    Err(StoreError::Late)
+}
+
 async fn measure(dir: &Path, overwrites: u64) -> Result<bool, Box<dyn std::error::Error>> {
     let mut figures = Figures(false);
     let mut rng = fastrand::Rng::with_seed(3);
@@ -98,12 +111,12 @@ async fn measure(dir: &Path, overwrites: u64) -> Result<bool, Box<dyn std::error
         let number = u16::try_from(at % u64::from(ANSWERS))?;
         keep(&store, &held, record(Shelf::Answer, number, ANSWER_BYTES - rng.usize(..1000), &mut rng));
         if at % 500 == 0 {
-            store.flush().await?;
+            flush(&store).await?;
             let health = store.health();
             peak = if health.disk_bytes > peak.disk_bytes { health } else { peak };
         }
     }
-    store.flush().await?;
+    flush(&store).await?;
     let took = begin.elapsed();
     store.tidy().await?;
     let health = store.health();

@@ -100,9 +100,9 @@ impl Entry {
 
     /// The record if the durable copy is behind; from then on it is not.
     pub(super) fn take_dirty(&self) -> Option<AnswerRecord> {
-        // A statement of its own: the guard would live to the end of it, and `current` takes the lock too.
-        let behind = std::mem::take(&mut lock(&self.state).dirty);
-        behind.then(|| self.current())
+        // The lock is given back before the record is made, which takes it again.
+        let dirty = std::mem::take(&mut lock(&self.state).dirty);
+        dirty.then(|| self.current())
     }
 
     /// What names it within a scope: the same words and the same attached texts.

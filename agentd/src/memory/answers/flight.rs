@@ -36,8 +36,12 @@ impl<K, V> Default for Sweeps<K, V> {
 }
 
 impl<K: Hash + Eq + Clone + Send + 'static, V: Send + Sync + 'static> Sweeps<K, V> {
-    /// The result of a job that begins after this call; `None` when it panicked.
-    pub async fn join(self: &Arc<Self>, key: K, job: impl FnOnce() -> V + Send + 'static) -> Option<Arc<V>> {
+    /// The result of a job that begins after this call; `None` when it panicked. The job is made only if nobody else has
+    /// brought one.
+    pub async fn join<J>(self: &Arc<Self>, key: K, make: impl FnOnce() -> J) -> Option<Arc<V>>
+    where
+        J: FnOnce() -> V + Send + 'static,
+    {
         let (to, result) = oneshot::channel();
         let begin = {
             let mut running = lock(&self.running);
@@ -47,34 +51,38 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Send + Sync + 'static> Sweeps<K, 
                     None
                 }
                 Some(next @ None) => {
-                    *next = Some(Waiting { job: Box::new(job), askers: vec![to] });
+                    *next = Some(Waiting { job: Box::new(make()), askers: vec![to] });
                     None
                 }
                 None => {
                     running.insert(key.clone(), None);
-                    Some(Waiting { job: Box::new(job), askers: vec![to] })
+                    Some(Waiting { job: Box::new(make()), askers: vec![to] })
                 }
             }
         };
         if let Some(first) = begin {
             let sweeps = Arc::clone(self);
-            tokio::task::spawn_blocking(move || sweeps.sweep(&key, first));
+            tokio::spawn(async move { sweeps.sweep(key, first).await });
         }
         result.await.ok()
     }
 
-    /// Makes sweeps of a key until nobody waits for one.
-    fn sweep(&self, key: &K, first: Waiting<V>) {
-        let _end = EndOfSweep { sweeps: self, key };
+    /// Makes sweeps of a key until nobody waits for one. The results are handed out here and not on the thread that
+    /// made them: waking a task from outside the runtime costs a system call each.
+    async fn sweep(&self, key: K, first: Waiting<V>) {
+        let mut end = EndOfSweep { sweeps: self, key: key.clone(), orderly: false };
         let mut now = Some(first);
         while let Some(Waiting { job, askers }) = now {
-            let value = Arc::new(job());
+            // A panic leaves those who wait without a result, and the key free.
+            let Ok(value) = tokio::task::spawn_blocking(job).await else { return };
+            let value = Arc::new(value);
             for asker in askers {
                 // Who left needs no answer.
                 let _ = asker.send(Arc::clone(&value));
             }
-            now = self.next(key);
+            now = self.next(&key);
         }
+        end.orderly = true;
     }
 
     fn next(&self, key: &K) -> Option<Waiting<V>> {
@@ -87,16 +95,18 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Send + Sync + 'static> Sweeps<K, 
     }
 }
 
-/// Frees the key also when a job panics; those who wait hear that there is no result.
+/// Frees the key also when a job panics or the runtime ends; those who wait hear that there is no result.
 struct EndOfSweep<'a, K: Hash + Eq, V> {
     sweeps: &'a Sweeps<K, V>,
-    key: &'a K,
+    key: K,
+    /// The key is free already, and may be somebody else's by now.
+    orderly: bool,
 }
 
 impl<K: Hash + Eq, V> Drop for EndOfSweep<'_, K, V> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            lock(&self.sweeps.running).remove(self.key);
+        if !self.orderly {
+            lock(&self.sweeps.running).remove(&self.key);
         }
     }
 }
@@ -176,7 +186,7 @@ mod tests {
             asks.push(tokio::spawn(async move {
                 let before = begun.load(Ordering::SeqCst);
                 let job = move || begun.fetch_add(1, Ordering::SeqCst) + 1;
-                let number = *sweeps.join(1, job).await.unwrap();
+                let number = *sweeps.join(1, || job).await.unwrap();
                 assert!(number > before, "a sweep that began before the asking has answered");
             }));
         }
@@ -190,10 +200,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_sweep_that_panics_leaves_the_key_free() {
         let sweeps: Arc<Sweeps<u8, u32>> = Arc::default();
-        assert!(sweeps.join(1, || panic!("boom")).await.is_none());
+        assert!(sweeps.join(1, || || panic!("boom")).await.is_none());
         // The key is freed by the thread that unwinds, a moment after the asker heard.
         for _ in 0..1000 {
-            if let Some(value) = sweeps.join(1, || 7).await {
+            if let Some(value) = sweeps.join(1, || || 7).await {
                 assert_eq!(*value, 7);
                 return;
             }

@@ -207,3 +207,25 @@ fn what_is_loaded_is_what_was_there() {
     let gone = second.forget(&|kept| kept.uid() == 1);
     assert_eq!((gone.len(), second.snapshot().len()), (2, 0));
 }
+
+#[test]
+fn how_often_an_answer_was_served_is_written_later_and_once() {
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Change>>);
+    impl Sink for Heard {
+        fn write(&self, changes: Vec<Change>) -> crate::tools::BoxFuture<'static, Result<(), String>> {
+            lock(&self.0).extend(changes);
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+    let (answers, heard) = (answers(&["where is the lock taken?"]), Arc::new(Heard::default()));
+    answers.wire(Arc::clone(&heard) as Arc<dyn Sink>);
+    let entry = find(&answers, "where is the lock taken?").exact.unwrap();
+    entry.served(now());
+    entry.served(now());
+    assert!(lock(&heard.0).is_empty(), "a hit costs no write");
+    answers.write_usage();
+    answers.write_usage();
+    let written = lock(&heard.0).clone();
+    assert!(matches!(written.as_slice(), [Change::Keep(Kept::Answer(record))] if record.hits == 2), "{written:?}");
+}

@@ -12,6 +12,8 @@
 //!
 //! The rules are data (`rules/*.txt`) with a version that goes into the canonical key: new rules never meet old keys.
 
+mod change;
+mod context;
 mod guards;
 mod head;
 mod normalise;
@@ -20,6 +22,7 @@ mod rank;
 mod reading;
 mod rules;
 mod tokens;
+mod verbs;
 mod words;
 
 #[cfg(test)]
@@ -36,7 +39,7 @@ pub use self::{
 };
 use self::{
     head::{Amount, Aspect, Tense},
-    order::Role,
+    order::{Place, Role},
     reading::{Item, Reading},
     tokens::{ANALYSED_MAX, Kind},
 };
@@ -53,6 +56,10 @@ struct Name {
     raw: u32,
     /// A plain word in backticks: its term is a word's.
     quoted: bool,
+    /// A flag of one letter, whose case is its meaning.
+    letter: bool,
+    /// Its letters in alphabetical order: a slip that swaps two is no other name for sure.
+    letters: u32,
     /// Words inside it, as far as there is room; zeros behind.
     parts: [u32; PARTS_MAX],
 }
@@ -66,7 +73,18 @@ impl Name {
         for (place, part) in parts.iter_mut().zip(tokens::parts(&item.raw)) {
             *place = term(&part);
         }
-        Self { term: term(&item.term), raw: term(&item.raw), quoted: item.quoted && item.kind == Kind::Word, parts }
+        let letter = item.raw.starts_with('-') && item.raw.len() == 2;
+        let mut letters: Vec<char> = item.term.chars().collect();
+        letters.sort_unstable();
+        let letters = term(&String::from_iter(letters));
+        Self {
+            term: term(&item.term),
+            raw: term(&item.raw),
+            quoted: item.quoted && item.kind == Kind::Word,
+            letter,
+            letters,
+            parts,
+        }
     }
 }
 
@@ -90,6 +108,9 @@ pub struct Question {
     /// All terms in their order.
     sequence: Box<[u32]>,
     groups: Box<[u32]>,
+    places: Box<[Place]>,
+    /// The noun that is asked for.
+    focus: Option<u32>,
     links: Box<[(u32, u32)]>,
     roles: Box<[Role]>,
     names: Box<[Name]>,
@@ -103,8 +124,13 @@ pub struct Question {
 
 /// The hash by which terms are compared (FNV-1a). Equal canonical keys are what makes questions the same, so a collision
 /// here can refuse or rank wrongly, but never serve wrongly.
-fn term(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+const fn term(text: &str) -> u32 {
+    let (bytes, mut at, mut hash) = (text.as_bytes(), 0, 0x811c_9dc5_u32);
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    hash
 }
 
 impl Question {
@@ -139,6 +165,8 @@ impl Question {
             change: reading.asks_for_change,
             self_contained: analysed && reading.self_contained,
             groups: order::groups(&reading.items).into(),
+            focus: order::focus(reading),
+            places: order::places(&reading.items).into(),
             links: order::links(&reading.items).into(),
             roles: order::roles(reading).into(),
             names: names(reading).into(),
@@ -220,6 +248,20 @@ fn typed(reading: &Reading) -> Vec<u32> {
     let mut all = sorted(words.chain(parts).collect());
     all.dedup();
     all
+}
+
+/// The words of each text that the other says in no way, for people who ask why two questions are not the same.
+pub fn only_in_each(a: &str, b: &str) -> [Vec<String>; 2] {
+    let read = |text: &str| {
+        let tidy = normalise::tidy(text);
+        if is_analysed(text, &tidy) { Reading::of(&tidy).items } else { Vec::new() }
+    };
+    let (a, b) = (read(a), read(b));
+    let only = |mine: &[Item], theirs: &[Item]| {
+        let alone = mine.iter().filter(|item| theirs.iter().all(|other| other.term != item.term));
+        alone.map(|item| if item.raw.is_empty() { item.text.clone() } else { item.raw.clone() }).collect()
+    };
+    [only(&a, &b), only(&b, &a)]
 }
 
 /// The canonical multiset, sorted, under the version of the rules and what is asked for.

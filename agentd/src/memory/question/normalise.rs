@@ -9,38 +9,47 @@ use super::rules::Rules;
 
 /// The text with one form for each character: NFKC, straight quotes, plain dashes, single spaces, no control characters.
 pub(super) fn tidy(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(512));
-    for c in text.nfkc() {
-        match c {
-            '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{b4}' | '\u{2032}' => out.push('\''),
-            '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => out.push('"'),
-            '\u{2013}' | '\u{2014}' | '\u{2015}' => out.push_str(" - "),
-            '\u{2010}' | '\u{2011}' | '\u{2212}' => out.push('-'),
-            '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{ad}' => {}
-            c if c.is_whitespace() || c.is_control() => {
-                if !out.ends_with(' ') && !out.is_empty() {
-                    out.push(' ');
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    collapse(&out)
-}
-
-fn collapse(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for chunk in text.split(' ').filter(|chunk| !chunk.is_empty()) {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(chunk);
+    if text.is_ascii() {
+        text.chars().for_each(|c| push(&mut out, c));
+    } else {
+        text.nfkc().for_each(|c| push(&mut out, c));
     }
+    out.truncate(out.trim_end().len());
     out
 }
 
+/// One character in its one form; white space only once.
+fn push(out: &mut String, c: char) {
+    match c {
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{b4}' | '\u{2032}' => out.push('\''),
+        '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => out.push('"'),
+        '\u{2013}'..='\u{2015}' => {
+            space(out);
+            out.push_str("- ");
+        }
+        '\u{2010}' | '\u{2011}' | '\u{2212}' => out.push('-'),
+        '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{ad}' => {}
+        c if c.is_whitespace() || c.is_control() => space(out),
+        c => out.push(c),
+    }
+}
+
+fn space(out: &mut String) {
+    if !out.is_empty() && !out.ends_with(' ') {
+        out.push(' ');
+    }
+}
+
+/// Longest text in bytes whose words are looked at one by one for the exact key. A longer one was pasted, not typed: nobody
+/// types it again in another case.
+const EXACT_FOLDED: usize = 4096;
+
 /// What the exact key is made of, from tidy text.
 pub(super) fn exact(tidy: &str) -> String {
+    if tidy.len() > EXACT_FOLDED {
+        return tidy.to_owned();
+    }
     let rules = Rules::builtin();
     let mut chunks: Vec<String> = tidy.split(' ').map(plain_case).collect();
     let polite = |chunk: &String| {

@@ -4,9 +4,11 @@
 //! and bounded by [`super::tokens::ANALYSED_MAX`]; no step looks at another question.
 
 use super::{
+    change, context,
     head::{self, Head},
     rules::{Filler, Phrase, Rules, Verb},
     tokens::{self, Kind, Token},
+    verbs,
     words::Form,
 };
 
@@ -76,6 +78,10 @@ pub(super) struct Item {
     pub(super) chunk: u16,
     /// The word that opened the chunk is `of` or `for`.
     pub(super) of: bool,
+    /// It is another preposition.
+    pub(super) under: bool,
+    /// In a clause that says when.
+    pub(super) conditional: bool,
     /// Place among the words.
     pub(super) at: usize,
 }
@@ -97,7 +103,11 @@ const KEPT: [&str; 14] = [
     "not", "no", "never", "without", "except", "unless", "or", "only", "also", "still", "already", "yet", "your", "nor",
 ];
 /// Directed words: what stands behind them may not change places with anything. (word, its name)
-const LINKS: [(&str, &str); 27] = [
+const LINKS: [(&str, &str); 30] = [
+    ("with", "with"),
+    ("using", "with"),
+    ("via", "with"),
+    ("through", "with"),
     ("from", "from"),
     ("to", "to"),
     ("into", "to"),
@@ -120,16 +130,15 @@ const LINKS: [(&str, &str); 27] = [
     ("per", "per"),
     ("as", "as"),
     ("behind", "behind"),
-    ("between", "between"),
     ("because", "because"),
     ("during", "during"),
     ("but", "but"),
     ("like", "like"),
 ];
 /// Undirected words that open a new phrase.
-const OPENERS: [&str; 18] = [
-    "in", "on", "at", "of", "for", "by", "with", "within", "inside", "via", "through", "using", "when", "if", "while",
-    "whenever", "and", "where",
+const OPENERS: [&str; 16] = [
+    "in", "on", "at", "of", "for", "by", "within", "inside", "when", "if", "while", "whenever", "and", "or", "where",
+    "between",
 ];
 
 impl Reading {
@@ -138,18 +147,19 @@ impl Reading {
         let rules = Rules::builtin();
         let lexed = tokens::tokens(tidy, |word| rules.is_known(word));
         let mut words = spelled(lexed, rules);
-        let typed = words.iter().filter(|word| !word.is_break()).map(|word| word.text.clone()).collect();
+        let typed: Vec<String> = words.iter().filter(|word| !word.is_break()).map(|word| word.text.clone()).collect();
         words = without_articles(words);
+        let leads_on = context::leads_on(&words);
         strip_edges(&mut words, rules);
         let tense = head::tense(&words);
-        let asks_for_change = head::asks_for_change(&words, rules);
-        let leads_on = head::leads_on(&words);
-        words = rewritten(words, rules);
-        words = rewritten(words, rules);
+        let asks_for_change = change::asks_for_change(&words, rules);
+        let leads_on = leads_on || context::leads_on(&words);
+        words = rewritten(&words, rules);
+        words = rewritten(&words, rules);
         strip_edges(&mut words, rules);
         let head = head::read(&words, tense, rules);
         let items = items(&words, &head, rules);
-        let self_contained = !leads_on && head::is_self_contained(&words, &items, rules);
+        let self_contained = !leads_on && context::is_self_contained(&words, &items, typed.len(), rules);
         Self { items, head, words, typed, asks_for_change, self_contained }
     }
 }
@@ -245,7 +255,7 @@ fn ends_with(words: &[Word], filler: &Filler) -> bool {
 }
 
 /// One pass of the phrase table, the longest phrase first at each place.
-fn rewritten(words: Vec<Word>, rules: &Rules) -> Vec<Word> {
+fn rewritten(words: &[Word], rules: &Rules) -> Vec<Word> {
     let mut out: Vec<Word> = Vec::with_capacity(words.len());
     let mut at = 0;
     while let Some(word) = words.get(at) {
@@ -290,20 +300,25 @@ fn phrase_at(phrase: &Phrase, rest: &[Word], begins: bool) -> bool {
 /// Terms in their order, with links, chunks and verbs.
 fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::with_capacity(words.len());
-    let (mut chunk, mut link, mut of) = (0, None, false);
+    let (mut chunk, mut link, mut of, mut under) = (0, None, false, false);
+    let mut conditional = false;
     for (at, word) in words.iter().enumerate() {
         if word.is_break() {
-            (chunk, link, of) = (chunk + 1, None, false);
+            (chunk, link, of, under) = (chunk + 1, None, false, false);
+            conditional = false;
             continue;
         }
+        conditional = !verbs::is_question_word(word) && conditional;
         if head.used.contains(&at) {
             continue;
         }
+        conditional |= word.is_any(&["when", "if", "while", "whenever"]);
         let opened = link_at(words, at, rules);
-        if opened.is_some() || head::is_auxiliary(word) {
-            (chunk, of) = (chunk + 1, false);
+        if opened.is_some() || verbs::is_auxiliary(word) {
+            (chunk, of, under) = (chunk + 1, false, false);
         } else if word.is_any(&OPENERS) {
             (chunk, link, of) = (chunk + 1, None, word.is_any(&["of", "for"]));
+            under = word.is_any(&["in", "on", "at", "within", "inside"]);
         }
         let term = term_of(words, at, head, rules);
         // A directed word has no link itself; what follows it has.
@@ -313,8 +328,8 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
             None => None,
         };
         let Some(term) = term else { continue };
-        let verb = head::verb_at(words, at, rules);
-        let passive = verb.is_some() && head::is_passive(words, at);
+        let verb = verbs::verb_at(words, at, rules);
+        let passive = verb.is_some() && verbs::is_passive(words, at);
         items.push(Item {
             light: rules.is_light(&term),
             term,
@@ -328,6 +343,8 @@ fn items(words: &[Word], head: &Head, rules: &Rules) -> Vec<Item> {
             link: own,
             chunk,
             of,
+            under,
+            conditional,
             at,
         });
     }
@@ -339,6 +356,9 @@ fn link_at(words: &[Word], at: usize, rules: &Rules) -> Option<&'static str> {
     let word = words.get(at).filter(|word| word.kind == Kind::Word)?;
     let (_, name) = LINKS.iter().find(|(text, _)| word.text == *text)?;
     let next = words.get(at + 1).filter(|next| !next.is_break())?;
+    if verbs::is_verb_using(words, at) {
+        return None;
+    }
     if word.is("to") && (at == 0 || (next.article.is_none() && rules.verb_kind(rules.class(&next.stem)).is_some())) {
         return None;
     }
@@ -363,16 +383,16 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if let Some(marker) = word.text.strip_prefix('@') {
         return (marker != "what" && marker != "list").then(|| word.text.clone());
     }
-    if (rules.is_stop(&word.text) && !head::is_verb_using(words, at))
+    if (rules.is_stop(&word.text) && !word.quoted && !verbs::is_verb_using(words, at))
         || word.is_any(&["from", "to"])
-        || head::is_idle_any(words, at)
+        || head::is_idle(words, at)
     {
         return None;
     }
     let class = rules.class(&word.stem).to_owned();
     let dropped = head::is_happening(head, words, at, &class)
         || is_kind_of_name(words, at, &class, rules)
-        || head::is_empty_under(head, words, at, &class, rules);
+        || head::is_empty_under(head, at, &class, rules);
     (!dropped).then_some(class)
 }
 

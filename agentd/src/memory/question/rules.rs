@@ -5,6 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
     sync::OnceLock,
 };
 
@@ -50,6 +51,26 @@ pub(super) const TABLES: [(&str, &str); 15] = [
 ];
 
 type Words = HashSet<&'static str>;
+
+/// Terms are hashes; tables of them need no other.
+#[derive(Debug, Default, Clone, Copy)]
+struct TermHasher(u64);
+type Terms = BuildHasherDefault<TermHasher>;
+
+impl Hasher for TermHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = (self.0 << 8) | u64::from(*byte));
+    }
+
+    fn write_u32(&mut self, term: u32) {
+        // The table looks at the top bits too.
+        self.0 = u64::from(term) << 32 | u64::from(term);
+    }
+}
 
 /// A turn of phrase and what stands for it.
 #[derive(Debug)]
@@ -109,9 +130,9 @@ pub struct Rules {
     pub(super) ends: HashMap<&'static str, Vec<Filler>>,
     classes: HashMap<String, String>,
     pub(super) phrases: HashMap<String, Vec<Phrase>>,
-    antonyms: HashSet<(u32, u32)>,
-    groups: HashMap<u32, Vec<u16>>,
-    form: HashSet<u32>,
+    antonyms: HashMap<u32, Vec<u32>, Terms>,
+    groups: HashMap<u32, Vec<u16>, Terms>,
+    form: HashSet<u32, Terms>,
     verbs: HashMap<String, Verb>,
     change: HashMap<&'static str, Change>,
     empty: HashSet<(&'static str, String)>,
@@ -124,6 +145,12 @@ fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("version "))
+}
+
+/// The classes, a line each.
+#[cfg(test)]
+pub(super) fn synonyms() -> impl Iterator<Item = &'static str> {
+    lines(SYNONYMS)
 }
 
 /// The version that a table's header names.
@@ -161,9 +188,9 @@ impl Rules {
             ends: fillers("[end]"),
             classes: HashMap::new(),
             phrases: HashMap::new(),
-            antonyms: HashSet::new(),
-            groups: HashMap::new(),
-            form: HashSet::new(),
+            antonyms: HashMap::default(),
+            groups: HashMap::default(),
+            form: HashSet::default(),
             verbs: HashMap::new(),
             change: all_words(CHANGE).map(change).collect(),
             empty: HashSet::new(),
@@ -172,7 +199,8 @@ impl Rules {
         rules.read_classes();
         rules.light = all_words(LIGHT).map(|word| rules.class_of(word)).collect();
         rules.form = all_words(FORM).map(|word| term(&rules.class_of(word))).collect();
-        rules.verbs = all_words(VERBS).map(|word| rules.verb(word)).collect();
+        let verbs: Vec<_> = all_words(VERBS).map(|word| rules.verb(word)).collect();
+        verbs.into_iter().for_each(|(class, kind)| merge_verb(&mut rules.verbs, class, kind));
         rules.empty = rules.empty_words();
         rules.nouns = lines(NOUNS).filter_map(|line| rules.noun(line)).collect();
         rules.read_phrases();
@@ -243,7 +271,8 @@ impl Rules {
             let terms = |side: &str| side.split_whitespace().map(|word| term(&self.class_of(word))).collect::<Vec<_>>();
             let (left, right) = (terms(left), terms(right));
             let pairs = left.iter().flat_map(|a| right.iter().flat_map(|b| [(*a, *b), (*b, *a)]));
-            self.antonyms.extend(pairs);
+            let pairs: Vec<(u32, u32)> = pairs.collect();
+            pairs.into_iter().for_each(|(a, b)| self.antonyms.entry(a).or_default().push(b));
         }
     }
 
@@ -366,7 +395,7 @@ impl Rules {
     }
 
     pub(super) fn are_opposites(&self, a: u32, b: u32) -> bool {
-        self.antonyms.contains(&(a, b))
+        self.antonyms.get(&a).is_some_and(|others| others.contains(&b))
     }
 
     /// Whether both are names of one group.
@@ -375,8 +404,36 @@ impl Rules {
         a != b && of_a.iter().any(|group| of_b.contains(group))
     }
 
+    /// Each pair of opposites with its line, for the test of the tables.
+    #[cfg(test)]
+    pub(super) fn opposites(&self) -> Vec<(&'static str, String, String)> {
+        let mut all = Vec::new();
+        for (line, left, right) in
+            lines(ANTONYMS).filter_map(|line| line.split_once('|').map(|(left, right)| (line, left, right)))
+        {
+            for a in left.split_whitespace() {
+                all.extend(right.split_whitespace().map(|b| (line, self.class_of(a), self.class_of(b))));
+            }
+        }
+        all
+    }
+
+    /// Every phrase with its first stem.
+    #[cfg(test)]
+    pub(super) fn all_phrases(&self) -> impl Iterator<Item = (&String, &Phrase)> {
+        self.phrases.iter().flat_map(|(first, list)| list.iter().map(move |phrase| (first, phrase)))
+    }
+
     pub(super) fn shapes_answer(&self, term: u32) -> bool {
         self.form.contains(&term)
+    }
+}
+
+/// A kind that says more wins over [`Verb::Plain`].
+fn merge_verb(verbs: &mut HashMap<String, Verb>, class: String, kind: Verb) {
+    let entry = verbs.entry(class).or_insert(kind);
+    if *entry == Verb::Plain {
+        *entry = kind;
     }
 }
 

@@ -34,8 +34,13 @@ pub(super) const ANALYSED_MAX: usize = 400;
 /// Tokens of tidy text.
 pub(super) fn tokens(tidy: &str, known: impl Fn(&str) -> bool) -> Vec<Token> {
     let mut lexer = Lexer { out: Vec::with_capacity(32), quoted: false, known };
-    for chunk in tidy.split(' ') {
-        lexer.chunk(chunk);
+    let mut chunks = tidy.split(' ').peekable();
+    while let Some(chunk) = chunks.next() {
+        // A mark of its own inside a sentence is an operator that is asked about.
+        match chunk {
+            "?" | "!" if chunks.peek().is_some() && !lexer.out.is_empty() => lexer.code(chunk),
+            _ => lexer.chunk(chunk),
+        }
     }
     lexer.out
 }
@@ -85,9 +90,9 @@ impl<F: Fn(&str) -> bool> Lexer<F> {
         let core = closed(core);
         let tail = opened.get(core.len()..).unwrap_or_default();
         if self.quoted {
-            self.quoted_core(core)
+            self.quoted_core(core);
         } else {
-            self.core(core)
+            self.core(core);
         }
         if tail.contains([',', ';', ':', '.', '?', '!']) {
             self.push_break();
@@ -259,10 +264,9 @@ fn fold(raw: &str) -> String {
 /// -ise to -ize, in the middle of names too.
 fn american(mut word: String) -> String {
     const ISE_MIN: usize = 7;
-    if word.len() >= ISE_MIN && (word.ends_with("ise") || word.ends_with("iser") || word.ends_with("ised")) {
-        if let Some(at) = word.rfind("is") {
-            word.replace_range(at..at + 2, "iz");
-        }
+    let british = ["ise", "iser", "ised"].iter().any(|end| word.ends_with(end));
+    if let Some(at) = word.rfind("is").filter(|_| british && word.len() >= ISE_MIN) {
+        word.replace_range(at..at + 2, "iz");
     }
     word
 }

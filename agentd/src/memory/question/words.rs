@@ -131,7 +131,10 @@ const SLIP_ANY: usize = 6;
 /// Whether `typed` is a slip of `word`: one swap, one letter missing, doubled, added or wrong, never the first.
 pub(super) fn is_slip(typed: &str, word: &str) -> bool {
     let (a, b) = (typed.as_bytes(), word.as_bytes());
-    if a.first() != b.first() || a.len().abs_diff(b.len()) > 1 {
+    // What differs only in its ending is another form or another noun (close, closer, closes), not a slip.
+    let agent =
+        |word: &str| word.ends_with("er") || word.ends_with("ers") || word.ends_with("or") || word.ends_with("ors");
+    if a.first() != b.first() || a.last() != b.last() || a.len().abs_diff(b.len()) > 1 || agent(typed) != agent(word) {
         return false;
     }
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     llm::Usage,
     memory::kept::{AnswerRecord, ConversationRecord, PreferenceRecord, RejectionRecord, VerdictRecord},
-    tools::observed::Observed,
+    tools::observed::{Digest, Observed, Stat},
 };
 
 fn at(seconds: u64) -> SystemTime {
@@ -39,6 +39,26 @@ fn answer() -> AnswerRecord {
         preferences: [3; 32],
         rests: Vec::new(),
     }
+}
+
+fn dependencies() -> Vec<Observed> {
+    let digest: Digest = "08".repeat(32).parse().unwrap();
+    let stat = Stat { dev: 65_024, ino: 7, size: 120, mtime_ns: -1, ctime_ns: 1_763_840_613_000_000_001, kind: 32_768 };
+    let (path, seen_at_ns) = ("src/guard.rs".to_owned(), 1_763_840_613_500_000_000);
+    let call = |sweep| Observed::Call {
+        tool: "search_content".to_owned(),
+        arguments: r#"{"pattern":"panic"}"#.to_owned(),
+        digest,
+        sweep,
+    };
+    vec![
+        Observed::File { path: path.clone(), stat, seen_at_ns, digest },
+        Observed::Listing { path, stat, seen_at_ns, digest },
+        call(None),
+        call(Some(digest)),
+        Observed::Project { digest },
+        Observed::Git { digest },
+    ]
 }
 
 fn every_kind() -> [Kept; 6] {
@@ -151,6 +171,27 @@ fn version_1_is_what_is_written() {
     }
 }
 
+/// The same for what an answer or a conversation rests on.
+const PINNED_DEPENDENCIES: &str = concat!(
+    r#"[{"on":"file","path":"src/guard.rs","stat":{"dev":65024,"ino":7,"size":120,"mtime_ns":-1,"ctime_ns":"#,
+    r#"1763840613000000001,"kind":32768},"seen_at_ns":1763840613500000000,"digest":"08080808080808080808080"#,
+    r#"80808080808080808080808080808080808080808"},{"on":"listing","path":"src/guard.rs","stat":{"dev":6502"#,
+    r#"4,"ino":7,"size":120,"mtime_ns":-1,"ctime_ns":1763840613000000001,"kind":32768},"seen_at_ns":1763840"#,
+    r#"613500000000,"digest":"0808080808080808080808080808080808080808080808080808080808080808"},{"on":"cal"#,
+    r#"l","tool":"search_content","arguments":"{\"pattern\":\"panic\"}","digest":"0808080808080808080808080"#,
+    r#"808080808080808080808080808080808080808","sweep":null},{"on":"call","tool":"search_content","argumen"#,
+    r#"ts":"{\"pattern\":\"panic\"}","digest":"080808080808080808080808080808080808080808080808080808080808"#,
+    r#"0808","sweep":"0808080808080808080808080808080808080808080808080808080808080808"},{"on":"project","d"#,
+    r#"igest":"0808080808080808080808080808080808080808080808080808080808080808"},{"on":"git","digest":"080"#,
+    r#"8080808080808080808080808080808080808080808080808080808080808"}]"#,
+);
+
+#[test]
+fn dependencies_of_version_1_stay_readable_and_are_written_so() {
+    assert_eq!(serde_json::from_str::<Vec<Observed>>(PINNED_DEPENDENCIES).unwrap(), dependencies());
+    assert_eq!(serde_json::to_string(&dependencies()).unwrap(), PINNED_DEPENDENCIES);
+}
+
 #[test]
 fn every_field_comes_back() {
     let odd = AnswerRecord {
@@ -158,7 +199,7 @@ fn every_field_comes_back() {
         attachments: [9; 32],
         cost_usd: None,
         hits: 0,
-        rests: vec![Observed::Project { digest: [8; 32] }],
+        rests: dependencies(),
         ..answer()
     };
     let odd = Kept::Answer(odd);
@@ -239,6 +280,15 @@ fn a_secret_learnt_since_is_hidden_in_texts_and_refuses_a_path() {
 
     it.project = "/home/hunter-value-1/engine".into();
     let row = encode(&Kept::Answer(it)).unwrap();
+    assert_eq!(decode(&row, &knowing), Err(RowError::Secret));
+}
+
+#[test]
+fn a_secret_learnt_since_in_a_dependency_refuses_the_answer() {
+    let it = AnswerRecord { rests: dependencies(), ..answer() };
+    let row = encode(&Kept::Answer(it)).unwrap();
+    assert!(decode(&row, &redactor()).is_ok());
+    let knowing = Redactor::new(["src/guard.rs".to_owned()]);
     assert_eq!(decode(&row, &knowing), Err(RowError::Secret));
 }
 

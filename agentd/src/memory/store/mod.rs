@@ -216,7 +216,8 @@ impl Store {
         done
     }
 
-    /// Keeps a record, replacing the one of the same name, some time soon: up to half a second of these can be lost.
+    /// Keeps a record, replacing the one of the same name, some time soon. A crash loses what still waits;
+    /// a power failure what was written in the last two seconds.
     pub fn keep(&self, record: Row) {
         self.tell(Job::Put(record, None));
     }

@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 use crate::memory::row::Row;
 
 /// Longest cell. sled splits a page at 16 values whatever their size, and moves a page of more than a quarter segment
-/// (128 KiB) into a file that it never removes: 16 cells of 4 KiB stay well below that.
-pub(super) const PIECE_MAX: usize = 4096;
+/// (32 KiB, see `disk`) into a file that it never removes: 16 cells of 1 KiB stay well below that.
+pub(super) const PIECE_MAX: usize = 1024;
 /// Longest body before compression. A record is an answer or a conversation; what is longer is a mistake, and its
-/// decompression would be a way to fill the memory.
-pub(super) const BODY_MAX: usize = 4 * 1024 * 1024;
+/// decompression would be a way to fill the memory. And a batch must stay small, see `disk`.
+pub(super) const BODY_MAX: usize = 512 * 1024;
 /// Most pieces of a record: the longest body, if compression gains nothing, with some slack for zstd's frame.
 const PIECES_MAX: usize = BODY_MAX / PIECE_MAX + 8;
 /// Speed over size: a record is written while somebody may wait for its acknowledgement.
@@ -77,7 +77,7 @@ pub(super) fn encode(name: Name, version: u16, body: &[u8]) -> Result<Vec<Vec<u8
     }
     let packed = zstd::bulk::compress(body, ZSTD_LEVEL).map_err(|_| TooLong::Compression(body.len()))?;
     let pieces = (HEAD_LEN + packed.len()).div_ceil(PIECE_MAX);
-    // Both fit: a body has at most 4 MiB, and zstd adds less than a percent to what it cannot compress.
+    // Both fit: a body has at most half a MiB, and zstd adds less than a percent to what it cannot compress.
     let (Ok(length), Ok(plain), Ok(count)) =
         (u32::try_from(packed.len()), u32::try_from(body.len()), u16::try_from(pieces))
     else {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_any_length_is_read_back_from_pieces_of_at_most_4_kib() {
+    fn a_record_of_any_length_is_read_back_from_small_pieces() {
         for len in [0, 1, 4000, 4051, 4096, 50_000, BODY_MAX] {
             let body = noise(len);
             let pieces = encode(NAME, 3, &body).unwrap();

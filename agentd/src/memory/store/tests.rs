@@ -19,12 +19,14 @@ type Keeper = super::keeper::Keeper;
 fn record(number: u8, len: usize) -> Row {
     let mut rng = fastrand::Rng::with_seed(u64::from(number) + u64::try_from(len).unwrap());
     let body = (0..len).map(|_| rng.alphanumeric()).collect::<String>().into_bytes();
-    Row { shelf: Shelf::ALL[usize::from(number) % 6], id: [number; 16], version: 1, body }
+    Row { shelf: Shelf::ALL[usize::from(number) % 5], id: [number; 16], version: 1, body }
 }
+
+type Held = BTreeMap<(Shelf, [u8; 16]), Row>;
 
 /// The RAM of a daemon.
 #[derive(Clone, Default)]
-struct Ram(Arc<Mutex<BTreeMap<(Shelf, [u8; 16]), Row>>>);
+struct Ram(Arc<Mutex<Held>>);
 
 impl Ram {
     fn put(&self, stored: &Row) {

@@ -29,9 +29,13 @@ impl Records for Fake {
         gone
     }
 
-    fn rewrite_store(&self, _erase: bool) -> Result<(), String> {
+    fn rewrite_store(&self, erase: bool) -> Result<(), String> {
         if self.is_broken {
             return Err("no space left".to_owned());
+        }
+        if erase {
+            // As the store does, which may come first.
+            let _ = fs::remove_dir_all(self.store.parent().unwrap().with_file_name("quarantine"));
         }
         let bodies: Vec<_> = self.snapshot().iter().map(|kept| rows::encode(kept).unwrap().body).collect();
         fs::write(&self.store, bodies.concat()).map_err(|error| error.to_string())
@@ -51,7 +55,7 @@ impl Case {
         let state = base.path().join("state");
         fs::create_dir_all(state.join("memory/store")).unwrap();
         let records = Fake { kept: Mutex::new(kept), store: state.join("memory/store/db"), is_broken: false };
-        records.rewrite_store().unwrap();
+        records.rewrite_store(false).unwrap();
         Self { base, records, backups: Backups::new(state), redactor: Redactor::default() }
     }
 

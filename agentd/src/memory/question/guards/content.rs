@@ -77,9 +77,11 @@ pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> O
 /// Whether the other side has the name under another spelling.
 fn knows(theirs: &Question, name: &Name) -> bool {
     let has = |one: u32| theirs.typed.binary_search(&one).is_ok();
-    let in_parts =
-        name.parts.first().is_some_and(|part| *part != 0) && name.parts.iter().all(|part| *part == 0 || has(*part));
-    theirs.names.iter().any(|other| other.term == name.term) || has(name.term) || in_parts
+    let in_parts = !name.letter
+        && name.parts.first().is_some_and(|part| *part != 0)
+        && name.parts.iter().all(|part| *part == 0 || has(*part));
+    let same = |other: &Name| other.term == name.term || (!name.letter && other.letters == name.letters);
+    theirs.names.iter().any(same) || has(name.term) || in_parts
 }
 
 /// Whether the other side has the quoted word, with the same bytes when it is quoted there too.
@@ -103,7 +105,7 @@ pub(super) fn opposite(unmatched: &Unmatched) -> Option<Refusal> {
     let rules = Rules::builtin();
     let met = unmatched.a.iter().any(|a| unmatched.b.iter().any(|b| rules.are_opposites(*a, *b)));
     // "not pinned" beside "unpinned": a denial on one side turns an opposite round.
-    let denied = DENIALS.iter().any(|denial| unmatched.has(term(denial)));
+    let denied = DENIALS.iter().any(|denial| unmatched.has(*denial));
     match (met, denied) {
         (false, _) => None,
         (true, false) => hard(Guard::Antonym),
@@ -130,32 +132,31 @@ pub(super) fn amount(a: &Question, b: &Question) -> Option<Refusal> {
 }
 
 /// Words that deny.
-const DENIALS: [&str; 5] = ["not", "never", "without", "except", "unless"];
+const DENIALS: [u32; 5] = [term("not"), term("never"), term("without"), term("except"), term("unless")];
 
 /// A word of denial on one side: sure when nothing else differs.
 pub(super) fn negation(unmatched: &Unmatched) -> Option<Refusal> {
-    let denials = DENIALS.map(term);
-    if !denials.iter().any(|denial| unmatched.has(*denial)) {
+    if !DENIALS.iter().any(|denial| unmatched.has(*denial)) {
         None
-    } else if unmatched.only(&denials) {
+    } else if unmatched.only(&DENIALS) {
         hard(Guard::Negation)
     } else {
         soft(Guard::Negation)
     }
 }
 
+/// How much of something is asked for.
+const AMOUNTS: [u32; 8] =
+    [term("all"), term("any"), term("only"), term("also"), term("single"), term("first"), term("last"), term("both")];
+const STEER: [(&[u32], Guard); 3] =
+    [(&[term("or")], Guard::Conjunction), (&AMOUNTS, Guard::Quantity), (&[term("your")], Guard::Person)];
+
 /// Small words that change what is asked: sure when nothing else differs.
 pub(super) fn words_that_steer(unmatched: &Unmatched) -> Option<Refusal> {
-    const STEER: [(&[&str], Guard); 3] = [
-        (&["or"], Guard::Conjunction),
-        (&["all", "only", "also", "single", "first", "last", "both"], Guard::Quantity),
-        (&["your"], Guard::Person),
-    ];
-    STEER.iter().find_map(|(words, guard)| {
-        let terms: Vec<u32> = words.iter().map(|word| term(word)).collect();
+    STEER.iter().find_map(|(terms, guard)| {
         if !terms.iter().any(|one| unmatched.has(*one)) {
             None
-        } else if unmatched.only(&terms) {
+        } else if unmatched.only(terms) {
             hard(*guard)
         } else {
             soft(*guard)

@@ -4,7 +4,7 @@ use super::{
     super::{
         CANDIDATE_BAR, Question,
         head::{Aspect, CAN, MUST, SHOULD, Tense, WOULD},
-        order::{Role, Side},
+        order::{Place, Role, Side},
         term,
     },
     Guard, Refusal,
@@ -47,35 +47,52 @@ pub(super) fn mood(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<
 /// Roles first, then directed words, then the order of what is left.
 pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
     let sure = |met: bool| if met && unmatched.is_empty() { hard(Guard::Order) } else { soft(Guard::Order) };
-    if roles_cross(a, b) {
+    if roles_cross(a, b, |role| role.sure) {
         return sure(true);
+    }
+    if roles_cross(a, b, |role| role.counts) {
+        return soft(Guard::Order);
     }
     if links_cross(a, b) {
         return sure(true);
     }
-    if !unmatched.is_empty() || a.sequence == b.sequence && a.links == b.links {
+    if !unmatched.is_empty() {
+        return None;
+    }
+    if focus_differs(a, b) {
+        return soft(Guard::Order);
+    }
+    if a.sequence == b.sequence && a.links == b.links {
         return None;
     }
     if a.links != b.links && !links_agree(a, b) {
+        return soft(Guard::Order);
+    }
+    if a.sequence != b.sequence
+        && (bound_otherwise(a, b) || bound_otherwise(b, a) || heads_cross(a, b) || heads_cross(b, a))
+    {
         return soft(Guard::Order);
     }
     let not = term("not");
     let denies = a.heavy.contains(&not);
     let but_not =
         |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
-    let same = but_not(a) == but_not(b) || a.groups == b.groups || (!denies && moves_freely(a, b));
+    let same = but_not(a) == but_not(b)
+        || a.groups == b.groups
+        || (!denies && moves_freely(a, b) && stay_together(a, b) && stay_together(b, a));
     if same { None } else { soft(Guard::Order) }
 }
 
 /// One term does in one question what is done to it in the other.
-fn roles_cross(a: &Question, b: &Question) -> bool {
-    let other = |role: &Role| if role.side == Side::Does { Side::Undergoes } else { Side::Does };
-    let has = |question: &Question, one: &Role, side| {
-        question.roles.iter().any(|role| role.verb == one.verb && role.term == one.term && role.side == side)
+fn roles_cross(a: &Question, b: &Question, tells: impl Fn(&Role) -> bool) -> bool {
+    let has = |question: &Question, one: &Role, does: bool| {
+        let fits = |role: &&Role| role.verb == one.verb && role.term == one.term;
+        question.roles.iter().filter(fits).any(|role| (role.side == Side::Does) == does)
     };
     let crossed = |from: &Question, to: &Question| {
         from.roles.iter().any(|role| {
-            role.counts && has(to, role, other(role)) && !has(to, role, role.side) && !has(from, role, other(role))
+            let does = role.side == Side::Does;
+            tells(role) && has(to, role, !does) && !has(to, role, does) && !has(from, role, !does)
         })
     };
     crossed(a, b) && crossed(b, a)
@@ -100,25 +117,92 @@ fn links_cross(a: &Question, b: &Question) -> bool {
 /// Directed words that only one has say nothing against: "remove from" beside "delete in".
 fn links_agree(a: &Question, b: &Question) -> bool {
     let from = term("from");
-    let takes_away = ["delet", "strip", "fetch", "read"].map(term);
+    let takes_away = ["delet", "strip", "fetch", "read", "diff"].map(term);
     let may_lack = |(link, _): &(u32, u32)| *link == from && takes_away.iter().any(|verb| a.heavy.contains(verb));
     let all_known =
         |one: &Question, two: &Question| one.links.iter().all(|link| two.links.contains(link) || may_lack(link));
     all_known(a, b) && all_known(b, a)
 }
 
+/// Each asks for another noun of the same words.
+fn focus_differs(a: &Question, b: &Question) -> bool {
+    matches!((a.focus, b.focus), (Some(one), Some(two)) if one != two)
+}
+
+/// A term belongs to another verb, is no verb's while the other question has it behind a preposition, or is the verb itself.
+fn bound_otherwise(a: &Question, b: &Question) -> bool {
+    let binds = |question: &Question, verb: u32, one: u32| {
+        question.roles.iter().any(|role| role.verb == verb && role.term == one)
+    };
+    let other_verb = a.roles.iter().filter(|role| is_bound(role)).any(|role| {
+        !binds(b, role.verb, role.term)
+            && b.roles
+                .iter()
+                .filter(|role| is_bound(role))
+                .any(|other| other.term == role.term && other.verb != role.verb && !binds(a, other.verb, other.term))
+    });
+    let under = |one: u32| b.places.iter().any(|place| place.term == one && place.is_under);
+    let moved = a.roles.iter().any(|role| {
+        role.side == Side::Undergoes && under(role.term) && !b.roles.iter().any(|other| other.term == role.term)
+    });
+    let verb = |question: &Question, one: u32| question.places.iter().any(|place| place.is_verb && place.term == one);
+    let only = |here: &Question, there: &Question| {
+        here.places.iter().any(|place| place.is_verb && !verb(there, place.term) && there.heavy.contains(&place.term))
+    };
+    other_verb || moved || (only(a, b) && only(b, a))
+}
+
+/// "the parent of the node" beside "the node of the parent".
+fn heads_cross(a: &Question, b: &Question) -> bool {
+    let together = |one: u32, two: u32| {
+        b.places.iter().any(|x| x.term == one && b.places.iter().any(|y| y.term == two && y.phrase == x.phrase))
+    };
+    let is_head = |one: u32| b.places.iter().any(|place| place.term == one && place.is_head);
+    a.places.iter().filter(|place| place.is_head && !place.is_verb).any(|head| {
+        let rest = a.places.iter().filter(|place| place.phrase == head.phrase && place.part != head.part);
+        let mut rest = rest.peekable();
+        rest.peek().is_some()
+            && !is_head(head.term)
+            && rest.any(|place| together(head.term, place.term) || is_head(place.term))
+    })
+}
+
+/// A subject or an object, not what stands behind a preposition.
+fn is_bound(role: &Role) -> bool {
+    role.side != Side::Near
+}
+
+/// Words that stand side by side in one question stand in one noun phrase in the other.
+fn stay_together(a: &Question, b: &Question) -> bool {
+    let is_verb = |one: u32| b.places.iter().any(|place| place.is_verb && place.term == one);
+    let reversed = |x: &Place, y: &Place| {
+        b.places
+            .windows(2)
+            .any(|pair| matches!(pair, [p, q] if p.term == y.term && q.term == x.term && p.part == q.part))
+    };
+    a.places.windows(2).all(|pair| match pair {
+        [x, y] if x.part == y.part && !x.is_verb && !y.is_verb && !is_verb(x.term) && !is_verb(y.term) => {
+            let with = |place: &Place| {
+                place.term == x.term
+                    && b.places.iter().any(|other| other.term == y.term && other.phrase == place.phrase)
+            };
+            b.places.iter().any(with) && !reversed(x, y)
+        }
+        _ => true,
+    })
+}
+
 /// No verb with two names round it: then words may stand in any order.
 fn moves_freely(a: &Question, b: &Question) -> bool {
     let pairs = |question: &Question| {
-        question
-            .roles
-            .iter()
-            .any(|role| question.roles.iter().any(|other| role.verb == other.verb && role.side != other.side))
+        let opposite = |one: &Role, two: &Role| one.verb == two.verb && one.side != two.side && is_bound(two);
+        let roles = question.roles.iter().filter(|role| is_bound(role));
+        roles.into_iter().any(|role| question.roles.iter().any(|other| opposite(role, other)))
     };
     let settled = |one: &Question, two: &Question| {
         one.roles
             .iter()
-            .filter(|role| role.counts)
+            .filter(|role| role.counts && is_bound(role))
             .all(|role| two.roles.contains(role) || !two.roles.iter().any(|other| other.verb == role.verb))
     };
     (!pairs(a) && !pairs(b)) || (settled(a, b) && settled(b, a))

@@ -155,11 +155,11 @@ fn refusal(a: &Question, b: &Question) -> Option<Refusal> {
     let all = [
         content::identifier(a, b, &unmatched),
         content::number(a, b),
+        content::negation(&unmatched),
+        content::words_that_steer(&unmatched),
         content::opposite(&unmatched),
         content::rival(&unmatched),
         content::form(&unmatched),
-        content::negation(&unmatched),
-        content::words_that_steer(&unmatched),
         content::amount(a, b),
         grammar::aspect(a, b, &unmatched),
         grammar::tense(a, b, &unmatched),

@@ -17,7 +17,7 @@ impl Keeper {
         let mut loaded = Loaded::default();
         let outcome = self.open_into(&mut loaded);
         let opened = match outcome {
-            Ok(missing) => self.settle(loaded, missing),
+            Ok(missing) => self.settle(loaded, missing).inspect(|opened| self.mend(&opened.report)),
             Err(fault) if fault.kind == FaultKind::Damaged && self.has_room() => self.begin_again(&fault, loaded),
             Err(fault) => Err(fault),
         };
@@ -25,6 +25,15 @@ impl Keeper {
             self.down(&fault);
             Opened { records: Vec::new(), report: Report::RamOnly { why: fault.text } }
         })
+    }
+
+    /// A file in which something was damaged is not trusted with anything new: sled has been seen to lose another record
+    /// of it at the next opening. What is good goes into a new one.
+    pub(super) fn mend(&mut self, report: &Report) {
+        if matches!(report, Report::Damaged { .. }) {
+            // A failure is on the board, and is tried again.
+            let _ = self.tidy();
+        }
     }
 
     /// Opens, reads, and checks against the sentinel. Returns how many records are missing.

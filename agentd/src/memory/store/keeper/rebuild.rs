@@ -22,7 +22,7 @@ use super::{
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 /// A store is rewritten when it takes this many times what lives in it …
 const WASTE_MAX: u64 = 8;
-/// … unless it is small anyway: sled grows by segments of half a megabyte …
+/// … unless it is small anyway: its segments and free space weigh more there …
 const SMALL_BYTES: u64 = 4 * 1024 * 1024;
 /// … or when it takes this much, whatever lives in it: all caps together are a tenth of that.
 const DISK_MAX: u64 = 128 * 1024 * 1024;
@@ -55,7 +55,9 @@ impl Keeper {
         match self.open_into(&mut loaded) {
             Ok(missing) => self.come_back(loaded, missing),
             Err(fault) if fault.kind == FaultKind::Damaged && self.has_room() => {
+                let seen = self.seen;
                 let opened = self.begin_again(&fault, loaded)?;
+                self.seen = seen;
                 self.agree(opened.records)
             }
             // After a panic our own handle may never close, and then the lock is ours.
@@ -71,7 +73,10 @@ impl Keeper {
         let seen = self.seen;
         let opened = self.settle(loaded, missing)?;
         self.seen = seen;
-        self.agree(opened.records)
+        self.agree(opened.records)?;
+        // Only now: a rewrite counts as having seen everything.
+        self.mend(&opened.report);
+        Ok(())
     }
 
     /// Makes disk and RAM agree. What was never seen before goes to the owner; afterwards the owner is right.
@@ -107,7 +112,9 @@ impl Keeper {
     }
 
     /// A new store with these records and nothing else, in the place of the old one.
-    fn build(&mut self, groups: Vec<(Group, bool)>) -> Result<(), Fault> {
+    fn build(&mut self, mut groups: Vec<(Group, bool)>) -> Result<(), Fault> {
+        // In the order of keys sled writes each page again and again while it fills: 3.3 times the bytes instead of 2.2.
+        fastrand::shuffle(&mut groups);
         let generation = fastrand::u64(1..);
         let mut fresh = guarded(|| self.medium.fresh())?;
         let written = guarded(|| fill(&mut *fresh, generation, &groups));
@@ -198,10 +205,11 @@ impl Keeper {
         if self.dirty {
             let _ = self.commit_or_recover();
         }
-        if self.backend.is_some() && self.board.take_dropped() {
-            if let Err(fault) = self.resync(&HashMap::new()) {
-                self.down(&fault);
-            }
+        if self.backend.is_some()
+            && self.board.take_dropped()
+            && let Err(fault) = self.resync(&HashMap::new())
+        {
+            self.down(&fault);
         }
         self.measured = 0;
         self.tidy_if_due();

@@ -88,11 +88,11 @@ fn a_record_that_shrinks_leaves_no_piece_behind() {
         keeper.put(&record(1, 90_000)).unwrap();
         keeper.put(&record(1, 10)).unwrap();
         keeper.put(&record(2, 9_000)).unwrap();
-        keeper.remove(record(2, 0).name()).unwrap();
+        keeper.remove(Name::from(&record(2, 0))).unwrap();
         keeper.stop();
         let mut keys = Vec::new();
         place().open().unwrap().scan(&mut |key, _| keys.push(key.to_vec())).unwrap();
-        assert_eq!(keys, [GENERATION_KEY.to_vec(), record(1, 0).name().key(0)]);
+        assert_eq!(keys, [GENERATION_KEY.to_vec(), Name::from(&record(1, 0)).key(0)]);
     });
 }
 
@@ -104,7 +104,7 @@ fn a_damaged_record_is_skipped_kept_aside_removed_and_reported_once() {
         keeper.stop();
         let mut backend = place().open().unwrap();
         let mut batch = Batch::default();
-        batch.set(record(3, 0).name().key(1), b"garbage".to_vec());
+        batch.set(Name::from(&record(3, 0)).key(1), b"garbage".to_vec());
         batch.set(b"no record has such a key".to_vec(), b"garbage".to_vec());
         backend.apply(&batch).unwrap();
         backend.commit().unwrap();
@@ -141,7 +141,7 @@ fn records_of_a_later_version_are_left_alone_even_by_a_tidy_and_a_comparison() {
 }
 
 fn later_pieces(stored: &Row) -> usize {
-    record::encode(Name::from(&stored), stored.version, &stored.body).unwrap().len()
+    record::encode(Name::from(stored), stored.version, &stored.body).unwrap().len()
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn records_that_went_missing_are_reported() {
         keeper.stop();
         let mut backend = place().open().unwrap();
         let mut batch = Batch::default();
-        (0..10).for_each(|number| batch.remove(record(number, 10).name().key(0)));
+        (0..10).for_each(|number| batch.remove(Name::from(&record(number, 10)).key(0)));
         backend.apply(&batch).unwrap();
         backend.commit().unwrap();
         drop(backend);
@@ -184,7 +184,7 @@ fn removing_everything_is_no_damage_at_any_moment() {
     (0..40).for_each(|number| keeper.put(&record(number, 10)).unwrap());
     keeper.commit().unwrap();
     for number in 0..40 {
-        keeper.remove(record(number, 0).name()).unwrap();
+        keeper.remove(Name::from(&record(number, 0))).unwrap();
         // Whether or not the removal reached the disk, the sentinel must not promise more.
         let inner = disk.inner();
         let floor = inner.sentinel.as_ref().unwrap().floor;

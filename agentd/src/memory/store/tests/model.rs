@@ -39,7 +39,7 @@ fn follow(verbs: &[Verb], place: &dyn Fn() -> Box<dyn Medium>) {
             }
             Verb::Remove(number) => {
                 ram.remove(&record(*number, 0));
-                open.remove(record(*number, 0).name()).unwrap();
+                open.remove(Name::from(&record(*number, 0))).unwrap();
             }
             Verb::Commit => open.commit().unwrap(),
             Verb::Tick => open.tick(),
