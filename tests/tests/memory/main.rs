@@ -11,6 +11,7 @@ mod damage;
 mod desk;
 mod entering;
 mod forget;
+mod full;
 mod notes;
 mod preferences;
 mod stale;
