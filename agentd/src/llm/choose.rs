@@ -18,7 +18,10 @@ use super::{
     key::{Key, KeySource},
     provider::{MODELS_WAIT, Provider, list_models},
 };
-use crate::config::{ProviderConfig, ProviderKind};
+use crate::{
+    config::{ProviderConfig, ProviderKind},
+    sync::lock,
+};
 
 /// DeepSeek's address.
 const DEEPSEEK_URL: &str = "https://api.deepseek.com";
@@ -55,7 +58,9 @@ pub struct Chooser {
     http: Arc<Http>,
     variable: Variables,
     ollama_url: String,
-    kept: Mutex<Option<Kept>>,
+    kept: std::sync::Mutex<Option<Arc<Kept>>>,
+    /// Held over a look at the network: asks that come together look once and share what was found.
+    deciding: Mutex<()>,
 }
 
 struct Kept {
@@ -87,7 +92,8 @@ impl Chooser {
             http: Arc::new(Http::default()),
             variable: Box::new(|name| std::env::var(name).ok()),
             ollama_url: OLLAMA_URL.to_owned(),
-            kept: Mutex::new(None),
+            kept: std::sync::Mutex::default(),
+            deciding: Mutex::default(),
         }
     }
 
@@ -103,22 +109,27 @@ impl Chooser {
             _ => Key::find(config, &self.variable)?,
         };
         let asked = Instant::now();
-        // Held over the look at the network: asks that come together look once and share what was found.
-        let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(config, key.as_ref(), asked)) {
+        let known = || lock(&self.kept).clone();
+        if let Some(kept) = known().filter(|kept| kept.serves(config, key.as_ref(), asked)) {
+            return kept.outcome.clone();
+        }
+        let _one = self.deciding.lock().await;
+        let before = known();
+        if let Some(kept) = before.as_ref().filter(|kept| kept.serves(config, key.as_ref(), asked)) {
             return kept.outcome.clone();
         }
         let decided = self.decide(config, key.clone()).await;
         let looked = decided.as_ref().is_ok_and(|(_, looked)| *looked);
         let mut outcome = decided.map(|(choice, _)| choice);
-        if let (Some(Kept { outcome: Ok(old), .. }), Ok(new)) =
-            (kept.take().filter(|old| old.config == *config && old.key == key), &outcome)
-            && same(&old, new)
+        let before = before.filter(|old| old.config == *config && old.key == key);
+        if let (Some(Ok(old)), Ok(new)) = (before.as_ref().map(|old| &old.outcome), &outcome)
+            && same(old, new)
         {
-            outcome = Ok(old);
+            outcome = Ok(old.clone());
         }
         log(&outcome);
-        *kept = Some(Kept { config: config.clone(), key, outcome: outcome.clone(), at: Instant::now(), looked });
+        let kept = Kept { config: config.clone(), key, outcome: outcome.clone(), at: Instant::now(), looked };
+        *lock(&self.kept) = Some(Arc::new(kept));
         outcome
     }
 

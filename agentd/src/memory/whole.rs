@@ -15,6 +15,7 @@ use super::{
     backup::Backups,
     kept::{Change, Fingerprint, Kept},
     lasting::{Lasting, Sink},
+    question::Question,
     row::Row,
     rows,
     store::{Health, HealthState, Opened, Opening, Owner, Report, Store},
@@ -53,6 +54,8 @@ struct Disk {
 impl Memory {
     /// Opens the memory below the state directory. What it holds is there after [`Memory::load`].
     pub fn open(state: &Path) -> (Arc<Self>, Opening) {
+        // What reading the records back needs is made while the store opens.
+        std::thread::spawn(warm_up);
         let disk = Disk { store: OnceLock::new(), backups: Backups::new(state.to_path_buf()), found: Mutex::default() };
         let memory = Arc::new(Self { disk: Some(disk), ..Self::default() });
         let (store, opening) = Store::open(&state.join("memory"), Shared(Arc::downgrade(&memory)));
@@ -71,8 +74,10 @@ impl Memory {
         let redactor = lock(&self.redactor).clone();
         let decoded = tokio::task::spawn_blocking(move || decode(&records, &redactor)).await;
         let (kept, unread) = decoded.unwrap_or_else(|_| (Vec::new(), vec!["reading the memory panicked".to_owned()]));
-        self.answers.load(kept.iter().cloned());
-        if let Err(why) = self.lasting.load(kept).await {
+        let (answers, others): (Vec<Kept>, Vec<Kept>) =
+            kept.into_iter().partition(|kept| !matches!(kept, Kept::Conversation(_) | Kept::Preference(_)));
+        self.answers.load(answers);
+        if let Err(why) = self.lasting.load(others).await {
             tracing::warn!(%why, "the memory could not be brought within its caps");
         }
         self.clean_up(config, now).await;
@@ -238,19 +243,33 @@ impl Sink for ToStore {
     }
 }
 
+/// Builds the tables that redaction and questions need; whoever comes first would wait for them.
+fn warm_up() {
+    let _ = Question::new(Redactor::default().text("where is the lock taken?").as_str());
+}
+
 fn encode(kept: &[Kept]) -> Vec<Row> {
     kept.iter().filter_map(|kept| rows::encode(kept).ok()).collect()
 }
 
-/// What can be read, and what is to be said about the rest.
+/// What can be read, and what is to be said about the rest. On two threads: redacting is most of it, and the start waits.
 fn decode(records: &[Row], redactor: &Redactor) -> (Vec<Kept>, Vec<String>) {
-    let mut unread = Vec::new();
-    let kept = records.iter().filter_map(|row| rows::decode(row, redactor).map_err(|e| unread.push(e)).ok()).collect();
-    let told = match unread.as_slice() {
-        [] => Vec::new(),
-        [first, ..] => vec![format!("{} records of the memory could not be read: {first}", unread.len())],
-    };
-    (kept, told)
+    let (first, second) = records.split_at(records.len() / 2);
+    let each = |rows: &[Row]| rows.iter().map(|row| rows::decode(row, redactor)).collect::<Vec<_>>();
+    let decoded = std::thread::scope(|scope| {
+        let half = scope.spawn(|| each(first));
+        let mut rest = each(second);
+        let mut all = half.join().unwrap_or_default();
+        all.append(&mut rest);
+        all
+    });
+    let unread = records.len().saturating_sub(decoded.iter().filter(|one| one.is_ok()).count());
+    let first = decoded.iter().find_map(|one| one.as_ref().err().map(ToString::to_string));
+    let told = (unread > 0).then(|| {
+        let why = first.unwrap_or_else(|| "reading them panicked".to_owned());
+        format!("{unread} records of the memory could not be read: {why}")
+    });
+    (decoded.into_iter().flatten().collect(), told.into_iter().collect())
 }
 
 /// What people must know about how the store opened.

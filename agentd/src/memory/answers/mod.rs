@@ -100,14 +100,22 @@ impl Answers {
 
     /// Fills the memory with what was stored, in place of what was there.
     pub fn load(&self, kept: impl IntoIterator<Item = Kept>) {
-        let mut state = lock(&self.state);
-        *state = State::default();
+        // Made before the lock is taken: each question is brought into its canonical form.
+        let (mut entries, mut pairs) = (Vec::new(), Vec::new());
         for one in kept {
             match one {
-                Kept::Answer(record) => drop(state.table.insert(record)),
+                Kept::Answer(record) => entries.push(Entry::new(record)),
+                other => pairs.push(other),
+            }
+        }
+        let mut state = lock(&self.state);
+        *state = State::default();
+        entries.into_iter().for_each(|entry| drop(state.table.insert(entry)));
+        for one in pairs {
+            match one {
                 Kept::Rejection(record) => drop(state.pairs.reject(record)),
                 Kept::Verdict(record) => drop(state.pairs.judge(record)),
-                Kept::Conversation(_) | Kept::Preference(_) => {}
+                _ => {}
             }
         }
     }
@@ -117,7 +125,7 @@ impl Answers {
         let mut state = lock(&self.state);
         for one in kept {
             match one {
-                Kept::Answer(record) if !state.table.knows(&record) => drop(state.table.insert(record)),
+                Kept::Answer(record) if !state.table.knows(&record) => drop(state.table.insert(Entry::new(record))),
                 Kept::Rejection(record) => drop(state.pairs.reject(record)),
                 Kept::Verdict(record) => drop(state.pairs.judge(record)),
                 _ => {}
@@ -148,7 +156,7 @@ impl Answers {
         }
         let mut state = lock(&self.state);
         let mut changes = Vec::new();
-        if let Some(replaced) = state.table.insert(record.clone()) {
+        if let Some(replaced) = state.table.insert(Entry::new(record.clone())) {
             changes.push(Change::Remove(Kept::Answer(replaced.current())));
         }
         changes.push(Change::Keep(Kept::Answer(record)));

@@ -50,8 +50,8 @@ impl Table {
     }
 
     /// Puts an answer in; says which one it took the place of.
-    pub(super) fn insert(&mut self, record: AnswerRecord) -> Option<Arc<Entry>> {
-        let entry = Arc::new(Entry::new(record));
+    pub(super) fn insert(&mut self, entry: Entry) -> Option<Arc<Entry>> {
+        let entry = Arc::new(entry);
         let replaced = self.by_key.get(&entry.key()).copied().and_then(|id| self.remove(&id));
         self.by_key.insert(entry.key(), entry.record().id);
         self.by_scope.entry(entry.record().scope).or_default().push(Arc::clone(&entry));
