@@ -2,6 +2,7 @@
 
 use std::{path::Path, pin::pin, sync::Arc, time::Instant};
 
+use futures_util::FutureExt as _;
 use proto::{Answer, ErrorKind, Failure, Similar};
 use tokio_util::sync::CancellationToken;
 
@@ -57,8 +58,12 @@ pub async fn answer(agent: &Agent, mut ask: Ask, choice: Choice) -> Result<Answe
         asks_user: CancellationToken::new(),
     };
     let outcome = turn.answer(look).await;
-    if outcome.as_ref().is_ok_and(|answer| answer.cached.is_none()) {
+    let served = outcome.as_ref().is_ok_and(|answer| answer.cached.is_some());
+    if !served {
         lasting::note(agent, ask, &key, &conversation, &turn.question, &outcome).await;
+    } else if !agent.memory.lasting.is_last(&key, &turn.question) {
+        // Handed to the store, and nobody waits for the disk: a hit takes microseconds.
+        let _ = lasting::note(agent, ask, &key, &conversation, &turn.question, &outcome).now_or_never();
     }
     let mut answer = outcome?;
     answer.session.clone_from(&key.name);

@@ -17,7 +17,11 @@ use super::{
     recollections::{self, About, Candidate},
     session::SessionKey,
 };
-use crate::{redact::Redactor, sync::lock, tools::BoxFuture};
+use crate::{
+    redact::{Redacted, Redactor},
+    sync::lock,
+    tools::BoxFuture,
+};
 
 /// Conversations kept until a configuration says how many.
 const CONVERSATIONS_DEFAULT: usize = 20;
@@ -81,6 +85,12 @@ impl Lasting {
     /// The last conversation of a session.
     pub fn last_of(&self, key: &SessionKey) -> Option<ConversationRecord> {
         lock(&self.conversations).last_of(key).cloned()
+    }
+
+    /// True when the session's last kept conversation ends with this question.
+    pub fn is_last(&self, key: &SessionKey, question: &Redacted) -> bool {
+        let kept = lock(&self.conversations);
+        kept.last_of(key).and_then(|record| record.exchanges.last()).is_some_and(|(asked, _)| asked == question)
     }
 
     /// The conversations that concern a question, best first, unverified.
