@@ -89,7 +89,8 @@ impl Conversations {
                 self.records.push(record);
             }
         }
-        self.records.sort_by_key(|record| record.used);
+        // Times on disk are whole seconds; ids sort by when a conversation began.
+        self.records.sort_by(|a, b| (a.used, &a.id).cmp(&(b.used, &b.id)));
         self.over_the_cap()
     }
 

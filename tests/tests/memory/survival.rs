@@ -131,3 +131,16 @@ fn a_repeated_question_replaces_its_conversation() {
     assert_eq!(calls_of(&desk), 4);
     desk.close();
 }
+
+#[test]
+fn a_served_answer_is_what_goes_on_after_a_restart() {
+    let mut desk = answered(Verdict::Doubt);
+    desk.json(["what is written about the weather in the notes?"]);
+    assert_eq!(source(&desk, &[QUESTION]), "exact");
+    settle(&desk);
+    desk.kill_daemon();
+    assert_eq!(desk.json(["-c", "and in words?"])["source"], "model");
+    let last = desk.chats().last().unwrap().raw_messages().join("");
+    assert!(last.contains(QUESTION) && last.contains(ANSWER) && !last.contains("weather"), "{last}");
+    desk.close();
+}
