@@ -107,7 +107,9 @@ fn bytes_below(dir: &Path) -> u64 {
 }
 
 fn fault(doing: &str, error: &sled::Error) -> Fault {
-    let text = format!("{doing}: {error}");
+    // sled ends some of its texts with an empty backtrace.
+    let told = error.to_string();
+    let text = format!("{doing}: {}", told.split(" backtrace (").next().unwrap_or(&told).trim_end());
     let kind = match error {
         sled::Error::Io(error) if error.to_string().contains(LOCKED) => FaultKind::Locked,
         sled::Error::Io(error) if is_the_systems(error) => FaultKind::Trouble,
