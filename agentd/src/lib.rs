@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod daemon;
+pub mod id;
 pub mod llm;
 pub mod memory;
 pub mod observe;

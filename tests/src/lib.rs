@@ -27,5 +27,5 @@ pub use process::{Leftover, belongs, leftovers, runs, signal};
 pub use rpc::{RpcClient, RpcFailure};
 pub use run::{Invocation, Output, Running};
 pub use rustix::process::Signal;
-pub use stored::{seq_of, stored};
+pub use stored::{left_in, seq_of, stored};
 pub use wait::{holds_within, wait_some, wait_until};

@@ -1,6 +1,29 @@
-//! Records whose body says which write made them, for the suites of the store.
+//! The store's records: whose body says which write made them, for the suites of the store, and those that a daemon left.
 
-use agentd::memory::store::{Row, Shelf};
+use std::path::Path;
+
+use agentd::memory::store::{Owner, Row, Shelf, Store};
+
+/// An owner without anything in RAM.
+struct Nobody;
+
+impl Owner for Nobody {
+    fn records(&self) -> Vec<Row> {
+        Vec::new()
+    }
+
+    fn late(&self, _records: Vec<Row>) {}
+}
+
+/// Everything that a daemon which has ended left in the store below its state directory, unpacked. Panics when the store
+/// cannot be closed again.
+#[track_caller]
+pub fn left_in(state: &Path) -> Vec<Row> {
+    let (store, opening) = Store::open(&state.join("memory"), Nobody);
+    let opened = opening.wait_blocking();
+    assert!(store.close(), "the store below {} did not close", state.display());
+    opened.records
+}
 
 /// The record that this write makes: number, a blank, and text that hardly compresses.
 pub fn stored(id: u8, seq: u64, len: usize) -> Row {

@@ -8,10 +8,9 @@ use std::{sync::Arc, time::SystemTime};
 
 use proto::Answer;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
-
 use super::{Agent, Ask, lookup::Look, lookup::Outcome as Looked};
 use crate::{
+    id,
     llm::Usage,
     memory::{
         answers::{ANSWER_MAX, Asked, Last},
@@ -127,7 +126,7 @@ fn record(
     }
     let now = agent.clock.now();
     Ok(AnswerRecord {
-        id: Uuid::now_v7(),
+        id: id::fresh(),
         uid: ask.uid,
         project: asked.scope.project.clone(),
         has_project: asked.scope.has_project,

@@ -245,7 +245,7 @@ impl Sessions {
 
     /// A new conversation. No session knows it until [`Sessions::keep`].
     pub fn new_conversation(&self) -> Arc<Conversation> {
-        Arc::new(Conversation::new(uuid::Uuid::now_v7().to_string(), self.clock.now()))
+        Arc::new(Conversation::new(crate::id::fresh().to_string(), self.clock.now()))
     }
 
     /// Makes the conversation of a running turn the session's last one; the oldest goes when there are too many. Only

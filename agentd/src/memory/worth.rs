@@ -20,8 +20,8 @@ const ANSWER_MIN: usize = 40;
 const QUESTION_MIN: usize = 8;
 /// Characters up to which an answer that tells an error is that error. A longer one explains it.
 const ERROR_MAX: usize = 240;
-/// How an answer begins that is an error.
-const ERROR_BEGINS: [&str; 10] = [
+/// How an answer begins that is an error, or a refusal: the next model, or the same one on another day, may answer.
+const ERROR_BEGINS: [&str; 18] = [
     "error",
     "failed",
     "failure",
@@ -32,6 +32,14 @@ const ERROR_BEGINS: [&str; 10] = [
     "i'm unable",
     "i could not",
     "i couldn't",
+    "i cannot",
+    "i can't",
+    "i can not",
+    "i'm sorry",
+    "i am sorry",
+    "i'm not able to",
+    "i am not able to",
+    "as an ai",
 ];
 /// What short answers say that tell of a file, a time-out or a provider, and not of the project.
 const ERROR_WORDS: [&str; 20] = [
@@ -133,7 +141,7 @@ fn is_error(text: &str) -> bool {
     if text.chars().take(ERROR_MAX + 1).count() > ERROR_MAX {
         return false;
     }
-    let text = text.to_lowercase();
+    let text = text.to_lowercase().replace('’', "'");
     let begin = text.trim_start_matches(|c: char| !c.is_alphanumeric());
     ERROR_BEGINS.iter().any(|word| begins_with(begin, word)) || ERROR_WORDS.iter().any(|word| text.contains(word))
 }
@@ -186,6 +194,18 @@ mod tests {
             "The command timed out after 30 s, before it had printed anything.",
             "The provider answered 503 Service Unavailable three times in a row.",
             "I couldn't open that file, so I cannot tell what it is made for.",
+        ] {
+            assert_eq!(judge(QUESTION, Ok(answer)), Err(Unfit::Error), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_not_kept_however_it_is_spelt() {
+        for answer in [
+            "I can\u{2019}t help with that, because it is against what I am made for.",
+            "I'm sorry, but that is nothing I can say anything at all about.",
+            "As an AI, I have no view of files outside of the given project.",
+            "I cannot discuss that matter; please ask me something else.",
         ] {
             assert_eq!(judge(QUESTION, Ok(answer)), Err(Unfit::Error), "{answer}");
         }

@@ -88,8 +88,15 @@ async fn cache_reject(daemon: &Daemon, uid: u32, cwd: &str, id: &str) -> Result<
         None => entry.question.clone(),
     };
     let exact_only = answers.reject(&entry, &asked, clock.now());
+    answers.written().await.map_err(|why| until_the_end("the answer is out", &why))?;
     let record = entry.record();
     Ok(RejectReport { id: record.id.to_string(), question: record.question.to_string(), exact_only })
+}
+
+/// What was done is done in RAM only.
+fn until_the_end(what: &str, why: &str) -> Failure {
+    Failure::new(ErrorKind::Failure, format!("{what} until the daemon ends, but that could not be written: {why}"))
+        .hint("type: agentctl memory status")
 }
 
 async fn cache_clear(daemon: &Daemon, uid: u32, cwd: &str) -> Result<CacheClearReport, Failure> {
@@ -99,6 +106,8 @@ async fn cache_clear(daemon: &Daemon, uid: u32, cwd: &str) -> Result<CacheClearR
             && kept.uid() == uid
             && project.as_deref().is_none_or(|project| kept.project() == Some(project))
     };
-    let cleared = daemon.agent.memory.answers.forget(&is_meant);
+    let answers = &daemon.agent.memory.answers;
+    let cleared = answers.forget(&is_meant);
+    answers.written().await.map_err(|why| until_the_end("the answers are dropped", &why))?;
     Ok(CacheClearReport { cleared: u32::try_from(cleared.len()).unwrap_or(u32::MAX) })
 }

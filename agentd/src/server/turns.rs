@@ -46,7 +46,7 @@ impl Turns {
         id: RequestId,
         cancel: CancellationToken,
     ) -> TurnGuard {
-        let turn = uuid::Uuid::now_v7().to_string();
+        let turn = crate::id::fresh().to_string();
         let mut running = self.lock();
         running.insert(turn.clone(), Turn { uid, connection, id, cancel });
         self.count.send_replace(running.len());

@@ -24,6 +24,8 @@ use crate::{desk::Desk, work::run_approved};
 const CANARIES: usize = 200;
 /// How many characters of a secret's end alone are a leak.
 const TAIL: usize = 12;
+/// What the model answers after it saw them: long enough to be kept.
+const SEEN: &str = "The notes were seen, and there is nothing more to be said about them.";
 const SEED: u64 = 0xca_1a4e;
 const LETTERS: &str = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
@@ -177,7 +179,9 @@ impl Planted {
 
     /// Lets the model call one tool.
     fn call(&mut self, entry: &str, tool: &str, arguments: serde_json::Value) {
-        self.ask(entry, Scenario::new().step(Step::call(tool, arguments)).text("seen"), &["look"], None);
+        let scenario = Scenario::new().step(Step::call(tool, arguments)).text(SEEN);
+        // Not from memory: the tool is to run.
+        self.ask(entry, scenario, &["--fresh", "which notes are there to be seen?"], None);
     }
 
     /// Lets the model run a command that the user approves.
@@ -205,6 +209,11 @@ impl Planted {
         }
         let planted = ["notes.txt", "AGENTS.md"].map(|name| self.desk.project.join(name));
         search.files(self.desk.home.root(), &planted, &mut leaks);
+        // Also what the store has compressed, which is whole once the daemon has ended.
+        self.desk.end_daemon();
+        for row in &tests::left_in(&self.desk.home.state_dir()) {
+            search.look(&format!("a kept {}", row.shelf.name()), &row.body, &mut leaks);
+        }
         leaks.assert_none();
         self.desk.close();
     }
@@ -249,7 +258,7 @@ fn canaries_in_a_models_own_calls_are_sent_and_stored_nowhere() {
     let calls = tokens.fold(Step::default(), |step, one| {
         step.and_call("read_text_file", json!({ "path": format!("none/{}", one.secret) }))
     });
-    planted.ask("a failing tool", Scenario::new().step(calls).text("seen"), &["look"], None);
+    planted.ask("a failing tool", Scenario::new().step(calls).text(SEEN), &["which notes are there to be seen?"], None);
     planted.assert_nothing_left();
 }
 

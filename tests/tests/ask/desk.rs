@@ -99,6 +99,11 @@ impl Desk {
         self.daemon.take().unwrap().kill();
     }
 
+    /// Ends the daemon in good order: it writes what it has.
+    pub(crate) fn end_daemon(&mut self) {
+        drop(self.daemon.take().unwrap().terminate(STOP_DEADLINE));
+    }
+
     /// Ends the daemon in good order; nothing of this home runs any more.
     #[track_caller]
     pub(crate) fn close(mut self) {

@@ -64,7 +64,7 @@ fn answers_after_something_was_declined() {
 fn answers_that_are_none() {
     let sentence = |begin: &str| Step::text(format!("{begin} help with that question, whatever is asked of me here."));
     let answers = [
-        ("cut by length", Step::text(ANSWER).finish("length")),
+        ("cut by length", Step::text(ANSWER).finish("length").times(0)),
         ("filtered", Step::text(ANSWER).finish("content_filter")),
         ("an odd end", Step::text(ANSWER).finish("insufficient_system_resource")),
         ("blank", Step::text(" \n\t ")),
@@ -166,6 +166,6 @@ fn an_answer_is_for_the_same_attached_text_only() {
     let id = rpc.send("ask", &json!({ "prompt": QUESTION, "cwd": desk.project }));
     assert_eq!(rpc.wait_result(id).unwrap()["source"], "exact");
     drop(rpc);
-    assert!(tests::holds_within(DEADLINE, || listed(&desk).len() == 4), "{:?}", listed(&desk));
+    assert!(tests::holds_within(DEADLINE, || listed(&desk).len() == 5), "{:?}", listed(&desk));
     desk.close();
 }

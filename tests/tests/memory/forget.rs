@@ -45,8 +45,7 @@ fn after_forgetting_a_project_its_marker_is_nowhere_and_another_projects_answers
     desk.ctl(["memory", "backup"]).run().expect_ok();
     let erased = desk.ctl(["memory", "forget", "--project", "--yes"]).run().expect_ok().stdout;
     assert!(erased.starts_with("erased\n") && erased.contains("answers"), "{erased}");
-    let mut found = Vec::new();
-    files_with(&desk.home.state_dir(), MARKER, &mut found);
+    let found = files_with(&desk.home.state_dir(), MARKER);
     assert!(found.is_empty(), "the marker stands in {found:?}");
     for command in [&["cache", "list", "--all"][..], &["memory", "export", "--all"], &["sessions", "list", "--all"]] {
         let text = desk.ctl(command).run().expect_ok().stdout;
@@ -70,9 +69,8 @@ fn forgetting_all_leaves_neither_backups_nor_a_marker_after_a_restart_either() {
     desk.ctl(["memory", "backup", "--to"]).arg(&elsewhere).run().expect_ok();
     desk.ctl(["memory", "forget", "--all", "--yes"]).run().expect_ok();
     let nowhere = || {
-        let mut found = Vec::new();
-        files_with(&desk.home.state_dir(), MARKER, &mut found);
-        files_with(&elsewhere, MARKER, &mut found);
+        let mut found = files_with(&desk.home.state_dir(), MARKER);
+        found.extend(files_with(&elsewhere, MARKER));
         assert!(found.is_empty(), "the marker stands in {found:?}");
     };
     nowhere();

@@ -5,6 +5,7 @@
 mod answers;
 mod apart;
 mod backup;
+mod damage;
 #[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
 #[path = "../ask/desk.rs"]
 mod desk;
@@ -20,34 +21,49 @@ mod tiers;
 #[path = "../ask/tmux.rs"]
 mod tmux;
 mod together;
+mod traces;
 mod verdicts;
 mod why;
 #[allow(dead_code, reason = "shared with the suite of ask, which uses the rest")]
 #[path = "../ask/work.rs"]
 mod work;
 
-use std::{fs, io::Read, path::Path};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 use tests::provider::{Scenario, Step};
 
 use crate::desk::Desk;
 
-/// Files below `dir` that hold the text as it is, sockets and other special ones left out.
-fn files_with(dir: &Path, text: &str, found: &mut Vec<String>) {
+/// Files below `dir`, sockets and other special ones left out, with what they hold.
+fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap().filter_map(Result::ok) {
         let Ok(meta) = fs::symlink_metadata(entry.path()) else { continue };
         if meta.is_dir() {
-            files_with(&entry.path(), text, found);
+            found.extend(files(&entry.path()));
         } else if meta.is_file() {
             let mut bytes = Vec::new();
             #[expect(clippy::disallowed_methods, reason = "bounded by take")]
             fs::File::open(entry.path()).unwrap().take(64 << 20).read_to_end(&mut bytes).unwrap();
-            if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
-                found.push(entry.path().display().to_string());
-            }
+            found.push((entry.path(), bytes));
         }
     }
+    found
+}
+
+/// True when the text stands in the bytes as it is.
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Files below `dir` that hold the text as it is.
+fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
+    files(dir).into_iter().filter(|(_, bytes)| holds(bytes, text)).map(|(path, _)| path).collect()
 }
 
 /// Names of the backups in the daemon's own directory, oldest first.

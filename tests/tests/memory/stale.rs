@@ -87,6 +87,39 @@ fn a_new_name_that_a_search_finds() {
 }
 
 #[test]
+fn a_file_that_was_not_there() {
+    for (tool, arguments) in [
+        ("read_text_file", json!({ "path": "missing.txt" })),
+        ("read_multiple_files", json!({ "paths": ["notes.txt", "missing.txt"] })),
+        ("get_file_info", json!({ "path": "missing.txt" })),
+        ("list_directory", json!({ "path": "missing.txt" })),
+    ] {
+        let desk = answered_by(calls(tool, arguments), |_| {});
+        goes_stale(desk, "missing.txt", |project| fs::write(project.join("missing.txt"), "now it is\n").unwrap());
+    }
+}
+
+#[test]
+fn what_a_search_is_told_to_ignore() {
+    let desk = answered_by(calls("search_content", json!({ "path": ".", "pattern": "answer is" })), |home| {
+        home.write(&home.root().join("p1/.git/HEAD"), b"ref: refs/heads/main\n");
+    });
+    goes_stale(desk, "search_content", |project| fs::write(project.join(".gitignore"), "notes.txt\n").unwrap());
+}
+
+#[test]
+fn a_directory_that_is_exchanged_for_another_one() {
+    let desk = answered_by(calls("read_text_file", json!({ "path": "docs/a.txt" })), |home| {
+        home.write(&home.root().join("p1/docs/a.txt"), b"one\n");
+        home.write(&home.root().join("p1/docs.new/a.txt"), b"two\n");
+    });
+    goes_stale(desk, "docs/a.txt", |project| {
+        fs::rename(project.join("docs"), project.join("docs.old")).unwrap();
+        fs::rename(project.join("docs.new"), project.join("docs")).unwrap();
+    });
+}
+
+#[test]
 fn a_symlink_that_leads_elsewhere() {
     let desk = answered_by(calls("read_text_file", json!({ "path": "link.txt" })), |home| {
         let root = home.root().join("p1");
@@ -103,6 +136,11 @@ fn a_symlink_that_leads_elsewhere() {
 fn instructions_that_appear_and_preferences_that_change() {
     goes_stale(answered(Verdict::Doubt), "AGENTS.md", |project| {
         fs::write(project.join("AGENTS.md"), "Answer in one word.\n").unwrap();
+    });
+    goes_stale(answered(Verdict::Doubt), "AGENTS.md", |project| {
+        let own = project.parent().unwrap().join("c/agentd");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("AGENTS.md"), "Answer in one word.\n").unwrap();
     });
     let desk = answered(Verdict::Doubt);
     desk.ctl(["memory", "prefs", "set", "language", "German"]).run().expect_ok();

@@ -75,7 +75,9 @@ fn lenient_also_serves_what_is_alike_and_says_so() {
     let told = desk.ask(["-v", ALIKE]).run().expect_ok().stderr;
     assert!(told.contains("lenient"), "{told}");
     assert_eq!(verdicts_of(&desk), 0, "likeness needs no word of a model");
-    assert_eq!(source(&desk, &[NEGATED]), "model", "a guard holds here too");
+    for other in [NEGATED, "which number stands in other.txt?"] {
+        assert_eq!(source(&desk, &["--ephemeral", other]), "model", "a guard holds here too: {other}");
+    }
     desk.close();
 }
 

@@ -9,3 +9,4 @@ mod record;
 mod rules;
 mod shape;
 mod tour;
+mod verdict;

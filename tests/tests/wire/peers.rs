@@ -134,6 +134,54 @@ fn a_listed_user_may_ask_but_not_stop_and_sees_only_its_own_sessions() {
 }
 
 #[test]
+fn two_users_of_one_daemon_share_no_answer_and_see_and_erase_only_their_own() {
+    let home = Home::with(bins!());
+    if !have_second_user(&home) {
+        return;
+    }
+    let answer = |whose: &str| format!("The manifest is parsed in manifest.rs, and this was said to {whose}.");
+    let provider = FakeProvider::start(Scenario::new().text(answer("nobody")).text(answer("root")));
+    home.provider(&provider);
+    home.config(&format!("[server]\nallow_uids = [{STRANGER}]\n"));
+    let project = home.project(&[]);
+    let daemon = home.daemon();
+    open_the_doors(&home);
+    let mut rpc = home.rpc();
+    let ask = json!({ "prompt": "which module parses the manifest?", "cwd": project });
+    let mut sources = Vec::new();
+    for _ in 0..2 {
+        let theirs = reply(&as_stranger(&home, &[request(1, "ask", &ask)]), 1)["result"].clone();
+        let mine = rpc.call("ask", &ask).unwrap();
+        assert_eq!((&theirs["answer"], &mine["answer"]), (&json!(answer("nobody")), &json!(answer("root"))));
+        sources.extend([theirs["source"].clone(), mine["source"].clone()]);
+    }
+    assert_eq!(sources, ["model", "model", "exact", "exact"]);
+    let messages = as_stranger(
+        &home,
+        &[
+            request(1, "cache.list", &json!({})),
+            request(2, "memory.export", &json!({})),
+            request(3, "memory.backup", &json!({})),
+            request(4, "memory.restore", &json!({})),
+        ],
+    );
+    assert_eq!(reply(&messages, 1)["result"]["answers"].as_array().unwrap().len(), 1);
+    let export = reply(&messages, 2).to_string();
+    assert!(export.contains("said to nobody") && !export.contains("said to root"), "{export}");
+    for id in [3, 4] {
+        assert_eq!(reply(&messages, id)["error"]["data"]["kind"], "refused");
+    }
+    // Not along with the others: requests of one connection run side by side.
+    let forgotten = as_stranger(&home, &[request(1, "memory.forget", &json!({ "all": true }))]);
+    assert!(reply(&forgotten, 1).get("result").is_some(), "{forgotten:?}");
+    assert_eq!(rpc.call("ask", &ask).unwrap()["source"], "exact", "root's own is still there");
+    let theirs = reply(&as_stranger(&home, &[request(1, "cache.list", &json!({}))]), 1).clone();
+    assert_eq!(theirs["result"]["answers"], json!([]), "{theirs}");
+    drop(rpc);
+    end(daemon, &home);
+}
+
+#[test]
 fn another_users_turn_cannot_be_cancelled() {
     let home = Home::with(bins!());
     if !have_second_user(&home) {

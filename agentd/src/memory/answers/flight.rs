@@ -58,23 +58,27 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Send + Sync + 'static> Sweeps<K, 
         };
         if let Some(first) = begin {
             let sweeps = Arc::clone(self);
-            tokio::task::spawn_blocking(move || sweeps.sweep(&key, first));
+            tokio::spawn(async move { sweeps.sweep(key, first).await });
         }
         result.await.ok()
     }
 
-    /// Makes sweeps of a key until nobody waits for one.
-    fn sweep(&self, key: &K, first: Waiting<V>) {
-        let _end = EndOfSweep { sweeps: self, key };
+    /// Makes sweeps of a key until nobody waits for one. The results are handed out here and not on the thread that
+    /// made them: waking a task from outside the runtime costs a system call each.
+    async fn sweep(&self, key: K, first: Waiting<V>) {
+        let mut end = EndOfSweep { sweeps: self, key: key.clone(), orderly: false };
         let mut now = Some(first);
         while let Some(Waiting { job, askers }) = now {
-            let value = Arc::new(job());
+            // A panic leaves those who wait without a result, and the key free.
+            let Ok(value) = tokio::task::spawn_blocking(job).await else { return };
+            let value = Arc::new(value);
             for asker in askers {
                 // Who left needs no answer.
                 let _ = asker.send(Arc::clone(&value));
             }
-            now = self.next(key);
+            now = self.next(&key);
         }
+        end.orderly = true;
     }
 
     fn next(&self, key: &K) -> Option<Waiting<V>> {
@@ -87,16 +91,18 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Send + Sync + 'static> Sweeps<K, 
     }
 }
 
-/// Frees the key also when a job panics; those who wait hear that there is no result.
+/// Frees the key also when a job panics or the runtime ends; those who wait hear that there is no result.
 struct EndOfSweep<'a, K: Hash + Eq, V> {
     sweeps: &'a Sweeps<K, V>,
-    key: &'a K,
+    key: K,
+    /// The key is free already, and may be somebody else's by now.
+    orderly: bool,
 }
 
 impl<K: Hash + Eq, V> Drop for EndOfSweep<'_, K, V> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            lock(&self.sweeps.running).remove(self.key);
+        if !self.orderly {
+            lock(&self.sweeps.running).remove(&self.key);
         }
     }
 }

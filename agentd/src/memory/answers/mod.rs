@@ -37,10 +37,10 @@ pub use stats::Stats;
 use self::{pairs::Pairs, table::Table};
 use super::{
     kept::{AnswerRecord, Change, Kept, RejectionRecord, VerdictRecord},
-    lasting::Sink,
+    lasting::{Sink, Written},
     retention::{self, Caps},
 };
-use crate::{redact::Redacted, sync::lock};
+use crate::{redact::Redacted, sync::lock, tools::BoxFuture};
 
 /// Most bytes of one answer that is kept: more than any model writes in one reply.
 pub const ANSWER_MAX: usize = 256 * 1024;
@@ -86,6 +86,15 @@ impl Answers {
     fn write(&self, changes: Vec<Change>) {
         if let Some(sink) = self.sink.get().filter(|_| !changes.is_empty()) {
             drop(sink.write(changes));
+        }
+    }
+
+    /// Ends when everything that was handed over before is durable, or says why it is not. For what a user has decided:
+    /// a cached answer that is lost is asked once more, a rejected one that came back would be served again.
+    pub fn written(&self) -> BoxFuture<'static, Written> {
+        match self.sink.get() {
+            Some(sink) => sink.write(Vec::new()),
+            None => Box::pin(std::future::ready(Ok(()))),
         }
     }
 
