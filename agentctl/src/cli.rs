@@ -93,8 +93,10 @@ pub enum ColorChoice {
     Never,
 }
 
-/// All commands.
+/// All commands. The arguments of one are built when it is the one that is typed: the rest of the tree would cost every
+/// ask a tenth of its time.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Ask one question and print the answer
     #[command(after_help = ASK_EXAMPLES)]

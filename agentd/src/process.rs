@@ -28,7 +28,10 @@ use std::{
     os::{fd::AsRawFd as _, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -166,6 +169,14 @@ pub fn become_subreaper() -> std::io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
+/// Set before the first child of this process exists.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// False while this process has never started anything: then nobody can descend from it.
+pub fn has_started_any() -> bool {
+    STARTED.load(Ordering::SeqCst)
+}
+
 /// Runs a command to its end.
 pub async fn run(command: Command) -> Result<Finished, ProcessError> {
     let started = Instant::now();
@@ -267,6 +278,7 @@ struct Running {
 impl Running {
     fn start(command: &Command, name: &str) -> Result<Self, ProcessError> {
         let mut register = Register::lock();
+        STARTED.store(true, Ordering::SeqCst);
         let child =
             supervised(command).spawn().map_err(|source| ProcessError::Start { program: name.to_owned(), source })?;
         let stat = child.id().and_then(tree::stat);

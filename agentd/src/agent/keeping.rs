@@ -6,8 +6,6 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use proto::Answer;
-use tokio::task::JoinHandle;
 use super::{Agent, Ask, lookup::Look, lookup::Outcome as Looked};
 use crate::{
     id,
@@ -20,6 +18,8 @@ use crate::{
     redact::{Redacted, Redactor},
     tools::observed::{self, Digest, Observed},
 };
+use proto::Answer;
+use tokio::task::JoinHandle;
 
 /// What a run came to, beside the answer for the asker.
 pub(super) struct Outcome {

@@ -96,8 +96,11 @@ pub(super) async fn look(agent: &Agent, ask: &Ask, choice: &Choice) -> Result<Ar
         config: Arc::as_ptr(&ask.config).addr(),
         turn: (!shared).then(|| ask.turn.clone()),
     };
-    let lookup = Lookup::new(agent, ask, choice);
-    match agent.sweeps.join(same, move || lookup.run()).await {
+    let lookup = || {
+        let lookup = Lookup::new(agent, ask, choice);
+        move || lookup.run()
+    };
+    match agent.sweeps.join(same, lookup).await {
         Some(looked) => (*looked).clone(),
         None => Err(Failure::new(ErrorKind::Internal, "the lookup failed inside the daemon")),
     }

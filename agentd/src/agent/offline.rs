@@ -59,7 +59,7 @@ pub(super) async fn answer(
             messages: conversation.messages(),
             exchange: Exchange { question, answer: found.text, replay: false },
             preferences: None,
-            rests: Some(Vec::new()),
+            rests: Some(Arc::default()),
             now: agent.clock.now(),
         });
         agent.sessions.keep(key, &ask.turn, place.session_limits(), conversation);

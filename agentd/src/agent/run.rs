@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
                 messages: std::mem::take(&mut self.messages),
                 exchange: Exchange { question, answer: text.clone(), replay: result.is_ok() },
                 preferences: Some(preferences),
-                rests: rests.clone(),
+                rests: rests.as_deref().map(Into::into),
                 now: self.agent.clock.now(),
             });
             self.agent.sessions.keep(self.key, &self.ask.turn, self.place.session_limits(), self.conversation);

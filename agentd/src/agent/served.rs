@@ -55,7 +55,7 @@ pub(super) async fn serve(turn: &Turn<'_>, look: &Look, hit: &Hit, spent: Spent)
             messages: conversation.messages(),
             exchange: Exchange { question: question.clone(), answer: record.answer.clone(), replay: true },
             preferences: None,
-            rests: Some(hit.entry.rests().to_vec()),
+            rests: Some(hit.entry.rests()),
             now,
         });
         agent.sessions.keep(key, &ask.turn, place.session_limits(), conversation);

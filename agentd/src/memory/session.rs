@@ -99,7 +99,7 @@ pub struct Commit {
     /// Of the preferences that the history tells of now; `None` leaves that as it was.
     pub preferences: Option<Fingerprint>,
     /// What the turn rests on; `None` when that cannot be verified.
-    pub rests: Option<Vec<Observed>>,
+    pub rests: Option<Arc<[Observed]>>,
     /// When it ended.
     pub now: SystemTime,
 }
@@ -109,14 +109,15 @@ struct ConversationState {
     messages: Vec<Message>,
     exchanges: VecDeque<Exchange>,
     preferences: Option<Fingerprint>,
-    rests: Option<Vec<Observed>>,
+    rests: Option<Arc<[Observed]>>,
     used: SystemTime,
 }
 
 impl Conversation {
     fn new(id: String, now: SystemTime) -> Self {
         let (messages, exchanges) = (Vec::new(), VecDeque::new());
-        let state = ConversationState { messages, exchanges, preferences: None, rests: Some(Vec::new()), used: now };
+        let state =
+            ConversationState { messages, exchanges, preferences: None, rests: Some(Arc::default()), used: now };
         Self::with(id, state)
     }
 
@@ -136,7 +137,7 @@ impl Conversation {
             messages: Vec::new(),
             exchanges: record.exchanges.iter().map(exchange).collect(),
             preferences: None,
-            rests: Some(record.files.clone()).filter(|files| !files.is_empty()),
+            rests: Some(record.files.as_slice().into()).filter(|files: &Arc<[Observed]>| !files.is_empty()),
             used: record.used,
         };
         Self::with(record.id.clone(), state)
@@ -164,7 +165,7 @@ impl Conversation {
 
     /// What all of it rests on; `None` when that is not known or cannot be verified.
     pub fn rests(&self) -> Option<Vec<Observed>> {
-        lock(&self.state).rests.clone()
+        lock(&self.state).rests.as_deref().map(<[Observed]>::to_vec)
     }
 
     /// Replaces the history by a longer one that begins with it, and notes the exchange.
@@ -198,10 +199,13 @@ impl Conversation {
 }
 
 /// Both; `None` when that cannot be verified as a whole.
-fn joined(before: Vec<Observed>, new: Vec<Observed>) -> Option<Vec<Observed>> {
+fn joined(before: Arc<[Observed]>, new: Arc<[Observed]>) -> Option<Arc<[Observed]>> {
+    if before.is_empty() {
+        return Some(new);
+    }
     let mut resting = Resting::default();
-    [before, new].into_iter().for_each(|observed| resting.add(Rests::On(observed)));
-    resting.finish()
+    [before, new].into_iter().for_each(|observed| resting.add(Rests::On(observed.to_vec())));
+    resting.finish().map(Into::into)
 }
 
 #[derive(Debug)]
@@ -471,7 +475,7 @@ mod tests {
 
     fn commit(messages: Vec<Message>, question: &str, rests: Option<Vec<Observed>>) -> Commit {
         let exchange = Exchange { question: text(question), answer: text("a"), replay: true };
-        Commit { messages, exchange, preferences: None, rests, now: SystemTime::now() }
+        Commit { messages, exchange, preferences: None, rests: rests.map(Into::into), now: SystemTime::now() }
     }
 
     fn file(path: &str, content: u8) -> Vec<Observed> {

@@ -36,8 +36,12 @@ impl<K, V> Default for Sweeps<K, V> {
 }
 
 impl<K: Hash + Eq + Clone + Send + 'static, V: Send + Sync + 'static> Sweeps<K, V> {
-    /// The result of a job that begins after this call; `None` when it panicked.
-    pub async fn join(self: &Arc<Self>, key: K, job: impl FnOnce() -> V + Send + 'static) -> Option<Arc<V>> {
+    /// The result of a job that begins after this call; `None` when it panicked. The job is made only if nobody else has
+    /// brought one.
+    pub async fn join<J>(self: &Arc<Self>, key: K, make: impl FnOnce() -> J) -> Option<Arc<V>>
+    where
+        J: FnOnce() -> V + Send + 'static,
+    {
         let (to, result) = oneshot::channel();
         let begin = {
             let mut running = lock(&self.running);
@@ -47,12 +51,12 @@ impl<K: Hash + Eq + Clone + Send + 'static, V: Send + Sync + 'static> Sweeps<K, 
                     None
                 }
                 Some(next @ None) => {
-                    *next = Some(Waiting { job: Box::new(job), askers: vec![to] });
+                    *next = Some(Waiting { job: Box::new(make()), askers: vec![to] });
                     None
                 }
                 None => {
                     running.insert(key.clone(), None);
-                    Some(Waiting { job: Box::new(job), askers: vec![to] })
+                    Some(Waiting { job: Box::new(make()), askers: vec![to] })
                 }
             }
         };
@@ -182,7 +186,7 @@ mod tests {
             asks.push(tokio::spawn(async move {
                 let before = begun.load(Ordering::SeqCst);
                 let job = move || begun.fetch_add(1, Ordering::SeqCst) + 1;
-                let number = *sweeps.join(1, job).await.unwrap();
+                let number = *sweeps.join(1, || job).await.unwrap();
                 assert!(number > before, "a sweep that began before the asking has answered");
             }));
         }
@@ -196,10 +200,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_sweep_that_panics_leaves_the_key_free() {
         let sweeps: Arc<Sweeps<u8, u32>> = Arc::default();
-        assert!(sweeps.join(1, || panic!("boom")).await.is_none());
+        assert!(sweeps.join(1, || || panic!("boom")).await.is_none());
         // The key is freed by the thread that unwinds, a moment after the asker heard.
         for _ in 0..1000 {
-            if let Some(value) = sweeps.join(1, || 7).await {
+            if let Some(value) = sweeps.join(1, || || 7).await {
                 assert_eq!(*value, 7);
                 return;
             }
