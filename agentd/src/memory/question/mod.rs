@@ -20,6 +20,7 @@ mod normalise;
 mod order;
 mod rank;
 mod reading;
+mod residue;
 mod rules;
 mod tokens;
 mod verbs;
@@ -41,6 +42,7 @@ use self::{
     head::{Amount, Aspect, Tense},
     order::{Place, Role},
     reading::{Item, Reading},
+    residue::Residue,
     tokens::{ANALYSED_MAX, Kind},
 };
 
@@ -56,6 +58,10 @@ struct Name {
     raw: u32,
     /// A plain word in backticks: its term is a word's.
     quoted: bool,
+    /// As typed, in lower case.
+    lower: u32,
+    /// A path or a file name in lower case: people type those as it comes.
+    lazy: bool,
     /// A flag of one letter, whose case is its meaning.
     letter: bool,
     /// Its letters in alphabetical order: a slip that swaps two is no other name for sure.
@@ -80,6 +86,8 @@ impl Name {
         Self {
             term: term(&item.term),
             raw: term(&item.raw),
+            lower: term(&item.raw.to_ascii_lowercase()),
+            lazy: tokens::is_file(&item.raw) && !item.raw.bytes().any(|b| b.is_ascii_uppercase()),
             quoted: item.quoted && item.kind == Kind::Word,
             letter,
             letters,
@@ -113,6 +121,8 @@ pub struct Question {
     focus: Option<u32>,
     links: Box<[(u32, u32)]>,
     roles: Box<[Role]>,
+    /// Small words that must agree.
+    residue: Residue,
     names: Box<[Name]>,
     numbers: Box<[u32]>,
     /// Words as typed and the parts of names, sorted.
@@ -169,6 +179,7 @@ impl Question {
             places: order::places(&reading.items).into(),
             links: order::links(&reading.items).into(),
             roles: order::roles(reading).into(),
+            residue: Residue::of(reading),
             names: names(reading).into(),
             numbers: sorted(
                 reading.items.iter().filter(|item| is_number(&item.term)).map(|item| term(&item.term)).collect(),

@@ -290,3 +290,12 @@ pub(super) fn parts(raw: &str) -> Vec<String> {
     }
     all
 }
+
+/// Whether a name ends like a file's.
+pub(super) fn is_file(raw: &str) -> bool {
+    const EXTENSIONS: [&str; 34] = [
+        "rs", "py", "js", "ts", "tsx", "jsx", "go", "java", "kt", "c", "h", "cc", "cpp", "hpp", "cs", "rb", "php", "sh",
+        "sql", "md", "txt", "toml", "yaml", "yml", "json", "lock", "xml", "html", "css", "scss", "ini", "cfg", "env", "mod",
+    ];
+    raw.rsplit_once('.').is_some_and(|(_, end)| EXTENSIONS.contains(&end.to_ascii_lowercase().as_str()))
+}

@@ -71,7 +71,17 @@ pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> O
     if (quoted_a && (quoted_b || only_b)) || (quoted_b && only_a) {
         return hard(Guard::Identifier);
     }
-    if only_a || only_b || quoted_a || quoted_b { soft(Guard::Identifier) } else { None }
+    let unsure = only_a || only_b || quoted_a || quoted_b || spelt_otherwise(a, b) || spelt_otherwise(b, a);
+    if unsure { soft(Guard::Identifier) } else { None }
+}
+
+/// A name that the other has in one fold but in other bytes: `getUser` beside `get_user` may be two names.
+fn spelt_otherwise(a: &Question, b: &Question) -> bool {
+    let alike = |one: &Name, two: &Name| one.raw == two.raw || ((one.lazy || two.lazy) && one.lower == two.lower);
+    a.names.iter().filter(|name| !name.quoted).any(|name| {
+        let mut folded = b.names.iter().filter(|other| other.term == name.term).peekable();
+        folded.peek().is_some() && !folded.any(|other| alike(name, other))
+    })
 }
 
 /// Whether the other side has the name under another spelling.

@@ -165,6 +165,7 @@ fn refusal(a: &Question, b: &Question) -> Option<Refusal> {
         grammar::tense(a, b, &unmatched),
         grammar::mood(a, b, &unmatched),
         grammar::order(a, b, &unmatched),
+        grammar::residue(a, b, &unmatched),
     ];
     let sure = all.iter().flatten().find(|refusal| refusal.hard);
     sure.or_else(|| all.iter().flatten().next()).copied()
