@@ -74,9 +74,10 @@ pub(super) struct Head {
 
 /// Tense, from the words as typed.
 pub(super) fn tense(words: &[Word]) -> Tense {
-    let past =
-        |word: &&Word| word.is_any(&["was", "were", "did", "had", "previously", "formerly", "originally", "yesterday"])
-            || word.is_any(&["happened", "made", "caused", "led", "broke", "went", "began", "came"]);
+    let past = |word: &&Word| {
+        word.is_any(&["was", "were", "did", "had", "previously", "formerly", "originally", "yesterday"])
+            || word.is_any(&["happened", "made", "caused", "led", "broke", "went", "began", "came"])
+    };
     // "what happens if it went down" is told of no past.
     if words.iter().take_while(|word| !word.is("if")).any(|word| past(&word)) {
         return Tense::Past;
@@ -104,9 +105,12 @@ fn is_perfect(words: &[Word], at: usize) -> bool {
     };
     words.get(at).is_some_and(|word| word.is_any(&["has", "have"]))
         && !words.iter().take(at).any(helps)
-        && words.iter().skip(at + 1).take_while(|word| !word.is_break()).take(REACH).any(|word| {
-            word.is("been") || (word.form.past && !word.is("got"))
-        })
+        && words
+            .iter()
+            .skip(at + 1)
+            .take_while(|word| !word.is_break())
+            .take(REACH)
+            .any(|word| word.is("been") || (word.form.past && !word.is("got")))
 }
 
 /// Aspect, mood and what was used up for them.
@@ -122,7 +126,8 @@ pub(super) fn read(words: &[Word], tense: Tense, rules: &Rules) -> Head {
     } else if words.first().is_some_and(|word| word.is("if")) && !words.iter().any(Word::is_break) {
         head.aspect = Aspect::YesNo;
     }
-    if head.tense == Tense::Unsaid && words.iter().enumerate().any(|(at, _)| is_told(words, at, rules)) {
+    let supposed = words.iter().any(|word| word.is("if"));
+    if head.tense == Tense::Unsaid && !supposed && words.iter().enumerate().any(|(at, _)| is_told(words, at, rules)) {
         head.tense = Tense::Past;
     }
     for word in words {

@@ -20,6 +20,7 @@ mod normalise;
 mod order;
 mod rank;
 mod reading;
+mod related;
 mod residue;
 mod rules;
 mod tokens;
@@ -85,9 +86,10 @@ impl Name {
         let letters = term(&String::from_iter(letters));
         Self {
             term: term(&item.term),
-            raw: term(&item.raw),
+            raw: term(&tokens::american_name(&item.raw)),
             lower: term(&item.raw.to_ascii_lowercase()),
-            lazy: tokens::is_file(&item.raw) && !item.raw.bytes().any(|b| b.is_ascii_uppercase()),
+            lazy: (tokens::is_file(&item.raw) || tokens::is_short_product(&item.raw))
+                && !item.raw.bytes().any(|b| b.is_ascii_uppercase()),
             quoted: item.quoted && item.kind == Kind::Word,
             letter,
             letters,

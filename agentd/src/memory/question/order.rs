@@ -226,7 +226,9 @@ pub(super) fn groups(items: &[Item]) -> Vec<u32> {
         let size = places.iter().skip(at).take_while(|place| place.phrase == first.phrase).count();
         let phrase = places.get(at..at + size).unwrap_or_default();
         let head = phrase.iter().find(|place| place.is_head).map_or(first.term, |place| place.term);
-        let rest = as_compound(phrase);
+        let mut rest = as_compound(phrase);
+        // "exit code 3 means" and "the meaning of exit code 3".
+        rest.sort_by_key(|one| *one != term("mean"));
         let link = items.get(at).and_then(|item| item.link).unwrap_or("");
         all.push(term(&format!("{link} {head} {rest:?}")));
         at += size;

@@ -6,6 +6,7 @@
 use super::{
     Question, guards,
     reading::Reading,
+    related,
     rules::Rules,
     sorted, term,
     tokens::{Kind, parts},
@@ -35,6 +36,16 @@ pub(super) fn features(reading: &Reading) -> Vec<u32> {
             all.push(term(&item.text));
         }
     }
+    let related: Vec<u32> = reading
+        .words
+        .iter()
+        .filter(|word| word.kind == Kind::Word)
+        .flat_map(|word| {
+            let class = rules.class(&word.stem);
+            related::groups_of(class).iter().copied()
+        })
+        .collect();
+    all.extend(related);
     let words: Vec<&str> =
         reading.items.iter().filter(|item| item.kind == Kind::Word).map(|item| item.text.as_str()).collect();
     all.extend(words.windows(2).map(|pair| term(&pair.concat())));

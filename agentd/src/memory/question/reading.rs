@@ -4,7 +4,8 @@
 //! and bounded by [`super::tokens::ANALYSED_MAX`]; no step looks at another question.
 
 use super::{
-    change, context,
+    change::{self, Manner},
+    context,
     head::{self, Head},
     rules::{Filler, Phrase, Rules, Verb},
     tokens::{self, Kind, Token},
@@ -152,7 +153,7 @@ impl Reading {
         let leads_on = context::leads_on(&words);
         strip_edges(&mut words, rules);
         let tense = head::tense(&words);
-        let asks_for_change = change::asks_for_change(&words, rules);
+        let asks_for_change = change::asks_for_change(&words, Manner::of(&typed, tidy), rules);
         let leads_on = leads_on || context::leads_on(&words);
         words = rewritten(&words, rules);
         words = rewritten(&words, rules);
@@ -405,11 +406,35 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
 /// "the system tests", "the error code": words that mostly stand for the project, in front of a noun or as a part of one.
 fn is_part_of_compound(words: &[Word], at: usize, rules: &Rules) -> bool {
     const WHOLE: [&str; 11] = [
-        "project", "app", "application", "system", "software", "program", "repository", "codebase", "code", "solution", "repo",
+        "project",
+        "app",
+        "application",
+        "system",
+        "software",
+        "program",
+        "repository",
+        "codebase",
+        "code",
+        "solution",
+        "repo",
     ];
     const CODES: [&str; 16] = [
-        "error", "exit", "status", "return", "response", "country", "source", "machine", "byte", "zip", "discount", "native",
-        "generated", "dead", "key", "bar",
+        "error",
+        "exit",
+        "status",
+        "return",
+        "response",
+        "country",
+        "source",
+        "machine",
+        "byte",
+        "zip",
+        "discount",
+        "native",
+        "generated",
+        "dead",
+        "key",
+        "bar",
     ];
     let is_noun = |at: usize| {
         words.get(at).is_some_and(|next| {
@@ -424,8 +449,10 @@ fn is_part_of_compound(words: &[Word], at: usize, rules: &Rules) -> bool {
                 && verbs::verb_at(words, at, rules).is_none()
         })
     };
-    let coded = || words.get(at).is_some_and(|word| word.is("code"))
-        && at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| before.is_any(&CODES));
+    let coded = || {
+        words.get(at).is_some_and(|word| word.is("code"))
+            && at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| before.is_any(&CODES))
+    };
     words.get(at).is_some_and(|word| word.is_any(&WHOLE)) && (is_noun(at + 1) || coded())
 }
 

@@ -40,8 +40,8 @@ pub(super) struct Residue {
 }
 
 const PREPOSITIONS: [&str; 24] = [
-    "in", "on", "at", "for", "of", "by", "with", "from", "to", "about", "into", "onto", "over", "under", "after", "before",
-    "inside", "within", "as", "through", "via", "against", "off", "out",
+    "in", "on", "at", "for", "of", "by", "with", "from", "to", "about", "into", "onto", "over", "under", "after",
+    "before", "inside", "within", "as", "through", "via", "against", "off", "out",
 ];
 
 impl Residue {
@@ -62,9 +62,10 @@ impl Residue {
             one: nouns(false),
             many: nouns(true),
             under: set(items.iter().filter(|item| item.under).map(|item| term(&item.term))),
-            participles: set(
-                items.iter().filter(|item| item.form.past && item.verb.is_none()).map(|item| term(&item.term))
-            ),
+            participles: set(items
+                .iter()
+                .filter(|item| item.form.past && item.verb.is_none())
+                .map(|item| term(&item.term))),
             verbs: set(items.iter().filter(|item| item.verb.is_some()).map(|item| term(&item.term))),
             asks_for_subject: asks_for_subject(reading, rules),
         }
@@ -88,7 +89,8 @@ impl Residue {
 
     /// What something stands in differs; `same_order` when the content stands in the same order.
     pub(super) fn stands_elsewhere(&self, other: &Self, same_order: bool) -> bool {
-        self.under != other.under && ((same_order && !self.exists && !other.exists) || (!self.under.is_empty() && !other.under.is_empty()))
+        self.under != other.under
+            && ((same_order && !self.exists && !other.exists) || (!self.under.is_empty() && !other.under.is_empty()))
     }
 
     pub(super) fn asks_for_subject(&self) -> bool {

@@ -123,6 +123,7 @@ fn roles_cross(a: &Question, b: &Question, tells: impl Fn(&Role) -> bool) -> boo
 fn links_cross(a: &Question, b: &Question) -> bool {
     a.links.iter().any(|(link, one)| {
         !b.links.contains(&(*link, *one))
+            && *link != term("only")
             && b.links.iter().any(|(other, two)| {
                 link == other
                     && one != two
