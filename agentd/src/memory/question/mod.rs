@@ -131,6 +131,8 @@ pub struct Question {
     typed: Box<[u32]>,
     /// What the ranking looks at, sorted.
     features: Box<[u32]>,
+    /// Groups of words that people use for one another, sorted.
+    related: Box<[u32]>,
     grams: rank::Grams,
 }
 
@@ -189,6 +191,7 @@ impl Question {
             .into(),
             typed: typed(reading).into(),
             features: rank::features(reading).into(),
+            related: rank::related(reading).into(),
             grams: rank::grams(if analysed { tidy } else { "" }),
             heavy: heavy.into(),
             light: light.into(),
