@@ -30,6 +30,8 @@ mod words;
 #[cfg(test)]
 mod evaluation;
 #[cfg(test)]
+mod near_misses;
+#[cfg(test)]
 mod tests;
 
 use sha2::{Digest as _, Sha256};

@@ -85,7 +85,8 @@ fn spelt_otherwise(a: &Question, b: &Question) -> bool {
     let alike = |one: &Name, two: &Name| one.raw == two.raw || ((one.lazy || two.lazy) && one.lower == two.lower);
     a.names.iter().filter(|name| !name.quoted).any(|name| {
         let mut folded = b.names.iter().filter(|other| other.term == name.term).peekable();
-        folded.peek().is_some() && !folded.any(|other| alike(name, other))
+        let as_word = folded.peek().is_none() && !name.lazy && b.heavy.binary_search(&name.term).is_ok();
+        as_word || (folded.peek().is_some() && !folded.any(|other| alike(name, other)))
     })
 }
 
@@ -122,7 +123,7 @@ pub(super) fn opposite(a: &Question, b: &Question, unmatched: &Unmatched) -> Opt
     // "not pinned" beside "unpinned": a denial on one side turns an opposite round.
     let denied = DENIALS.iter().any(|denial| unmatched.has(*denial));
     // "isn't it used, or is it" asks what "is it used" asks.
-    let either = a.aspect == Aspect::YesNo && b.aspect == Aspect::YesNo && unmatched.has(term("unused"));
+    let either = a.aspect == Aspect::YesNo && b.aspect == Aspect::YesNo && unmatched.has(UNUSED);
     let unsure = denied || either || coverage(a, b) < SURE_COVERAGE;
     match (met, unsure) {
         (false, _) => None,
@@ -131,6 +132,8 @@ pub(super) fn opposite(a: &Question, b: &Question, unmatched: &Unmatched) -> Opt
     }
 }
 
+/// The stem of "unused".
+const UNUSED: u32 = term("unus");
 /// Least coverage at which one word against another is sure: below it, the questions are worded too differently to tell
 /// that the one stands in the other's place.
 const SURE_COVERAGE: f32 = 0.4;
