@@ -35,6 +35,10 @@ pub(super) struct Residue {
     participles: Box<[u32]>,
     /// Words that a verb is told of: "the file is parsed".
     verbs: Box<[u32]>,
+    /// It asks what goes on now: "is it running".
+    ongoing: bool,
+    /// "whose" is not "who".
+    whose: bool,
     /// "what opens it": what is asked for does it.
     asks_for_subject: bool,
 }
@@ -67,6 +71,8 @@ impl Residue {
                 .filter(|item| item.form.past && item.verb.is_none())
                 .map(|item| term(&item.term))),
             verbs: set(items.iter().filter(|item| item.verb.is_some()).map(|item| term(&item.term))),
+            ongoing: ongoing(words),
+            whose: says(&["whose"]),
             asks_for_subject: asks_for_subject(reading, rules),
         }
     }
@@ -77,14 +83,23 @@ impl Residue {
         let apart = |x: &[u32], y: &[u32]| x.iter().any(|one| y.binary_search(one).is_ok());
         let numbers = !instructions || !(self.numbers_differ(other) || other.numbers_differ(self));
         let bare = matches!(aspect, Aspect::YesNo | Aspect::Why);
+        let now = matches!(aspect, Aspect::YesNo | Aspect::What);
         self.strands == other.strands
+            && self.whose == other.whose
+            && (!now || self.ongoing == other.ongoing)
             && (!bare || self.exists == other.exists)
-            && !(self.i && !self.you && other.you && !other.i)
-            && !(other.i && !other.you && self.you && !self.i)
+            && !self.speaks_of_another(other)
+            && !other.speaks_of_another(self)
             && (self.kinds == other.kinds || self.kinds.is_empty() || other.kinds.is_empty())
             && numbers
             && !apart(&self.participles, &other.only_told(&self.verbs))
             && !apart(&other.participles, &self.only_told(&other.verbs))
+    }
+
+    /// This one speaks of the asker alone, the other of the one who is asked.
+    fn speaks_of_another(&self, other: &Self) -> bool {
+        let (asker, asked) = (self.i && !self.you, other.you && !other.i);
+        asker && asked
     }
 
     /// What something stands in differs; `same_order` when the content stands in the same order.
@@ -95,6 +110,11 @@ impl Residue {
 
     pub(super) fn asks_for_subject(&self) -> bool {
         self.asks_for_subject
+    }
+
+    /// Whether it holds a verb at all.
+    pub(super) fn has_verbs(&self) -> bool {
+        !self.verbs.is_empty()
     }
 
     fn numbers_differ(&self, other: &Self) -> bool {
@@ -141,6 +161,10 @@ fn exists(words: &[Word]) -> bool {
                 && !next.is_some_and(|next| next.is("been") || next.form.past)
             || word.is("got")
     })
+}
+
+fn ongoing(words: &[Word]) -> bool {
+    words.iter().enumerate().any(|(at, word)| word.form.ing && words.iter().take(at).any(|before| before.is_any(&BE)))
 }
 
 fn asks_for_subject(reading: &Reading, rules: &Rules) -> bool {

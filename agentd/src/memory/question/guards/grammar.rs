@@ -97,9 +97,13 @@ pub(super) fn residue(a: &Question, b: &Question, unmatched: &Unmatched) -> Opti
     let same_order = a.sequence == b.sequence;
     let moved = unmatched.is_empty() && a.residue.stands_elsewhere(&b.residue, same_order);
     let asked = |one: &Question, two: &Question| {
-        one.residue.asks_for_subject() && !two.residue.asks_for_subject() && two.focus.is_some()
+        one.residue.asks_for_subject()
+            && !two.residue.asks_for_subject()
+            && (two.focus.is_some() || (!two.residue.has_verbs() && two.roles.is_empty()))
     };
-    if moved || asked(a, b) || asked(b, a) { soft(Guard::Order) } else { None }
+    // "is a part of b": nothing but the order tells which is which.
+    let stated = a.aspect == Aspect::YesNo && !same_order && !a.residue.has_verbs() && a.names.len() > 1;
+    if moved || stated || asked(a, b) || asked(b, a) { soft(Guard::Order) } else { None }
 }
 
 /// One term does in one question what is done to it in the other.
