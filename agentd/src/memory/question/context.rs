@@ -80,13 +80,21 @@ fn points_back(words: &[Word], at: usize, word: &Word, items: &[Item], rules: &R
 
 /// "is it safe to", "how long does it take to": the pronoun points forward.
 fn is_expletive(words: &[Word], at: usize) -> bool {
+    if at == 0 && words.get(1).is_some_and(|next| next.is_any(&["exist", "exists"])) {
+        return true;
+    }
     let after = words.iter().skip(at + 1).take(4);
     let before = at.checked_sub(1).and_then(|at| words.get(at));
     before.is_some_and(|word| word.is_any(&["is", "does", "would", "will", "was", "make", "makes", "what"]))
         && after.into_iter().any(|word| word.is_any(&["to", "that", "if", "when", "for"]))
 }
 
-const OURS: [&str; 17] = [
+const OURS: [&str; 22] = [
+    "lib",
+    "binary",
+    "site",
+    "website",
+    "api",
     "repo",
     "project",
     "app",

@@ -139,6 +139,23 @@ impl std::fmt::Display for Figures {
     }
 }
 
+/// What reading a question and looking it up among the stored ones costs.
+fn times(pairs: &[Pair]) -> String {
+    let texts: Vec<&String> = pairs.iter().flat_map(|pair| [&pair.a, &pair.b]).collect();
+    let count = texts.len().max(1) as u32;
+    let start = std::time::Instant::now();
+    let questions: Vec<Question> = texts.iter().map(|text| Question::new(text)).collect();
+    let read = start.elapsed() / count;
+    let stored: Vec<(usize, &Question)> = questions.iter().cycle().take(STORED).enumerate().collect();
+    let start = std::time::Instant::now();
+    let mut found = 0;
+    for asked in &questions {
+        found += stored.iter().filter(|(_, other)| compare(asked, other) == Match::Same).count();
+        found += best(asked, stored.iter().map(|(id, other)| (id, *other)), CANDIDATES).len();
+    }
+    format!("times: new {read:?}, look-up among {STORED} {:?} ({found} found)", start.elapsed() / count)
+}
+
 #[test]
 #[ignore = "needs QUESTION_PAIRS"]
 fn measure_question_pairs() {
@@ -151,4 +168,5 @@ fn measure_question_pairs() {
         }
     };
     println!("{}", measure(&pairs, show));
+    println!("{}", times(&pairs));
 }

@@ -38,6 +38,10 @@ pub(super) enum Tense {
     Unsaid,
     Present,
     Past,
+    /// "has been built": not what is built again and again.
+    Perfect,
+    /// "is being built".
+    Ongoing,
     Future,
 }
 
@@ -70,9 +74,12 @@ pub(super) struct Head {
 
 /// Tense, from the words as typed.
 pub(super) fn tense(words: &[Word]) -> Tense {
-    let past =
-        |word: &&Word| word.is_any(&["was", "were", "did", "had", "previously", "formerly", "originally", "yesterday"]);
-    if words.iter().any(|word| past(&word)) {
+    let past = |word: &&Word| {
+        word.is_any(&["was", "were", "did", "had", "previously", "formerly", "originally", "yesterday"])
+            || word.is_any(&["happened", "made", "caused", "led", "broke", "went", "began", "came"])
+    };
+    // "what happens if it went down" is told of no past.
+    if words.iter().take_while(|word| !word.is("if")).any(|word| past(&word)) {
         return Tense::Past;
     }
     let will = words.iter().any(|word| word.is("will"));
@@ -80,8 +87,30 @@ pub(super) fn tense(words: &[Word]) -> Tense {
     if will || going {
         return Tense::Future;
     }
+    if words.iter().enumerate().any(|(at, _)| is_perfect(words, at)) {
+        return Tense::Perfect;
+    }
+    if words.iter().any(|word| word.is("being")) {
+        return Tense::Ongoing;
+    }
     let is = words.iter().any(|word| word.is_any(&["is", "are", "do", "does", "has", "have", "can", "should", "must"]));
     if is { Tense::Present } else { Tense::Unsaid }
+}
+
+/// "has been", "have we moved", not "do we have cached rows" and not "have we got".
+fn is_perfect(words: &[Word], at: usize) -> bool {
+    const REACH: usize = 4;
+    let helps = |word: &Word| {
+        word.is_any(&["do", "does", "did", "to", "should", "must", "can", "will", "would", "could", "may", "might"])
+    };
+    words.get(at).is_some_and(|word| word.is_any(&["has", "have"]))
+        && !words.iter().take(at).any(helps)
+        && words
+            .iter()
+            .skip(at + 1)
+            .take_while(|word| !word.is_break())
+            .take(REACH)
+            .any(|word| word.is("been") || (word.form.past && !word.is("got")))
 }
 
 /// Aspect, mood and what was used up for them.
@@ -97,7 +126,8 @@ pub(super) fn read(words: &[Word], tense: Tense, rules: &Rules) -> Head {
     } else if words.first().is_some_and(|word| word.is("if")) && !words.iter().any(Word::is_break) {
         head.aspect = Aspect::YesNo;
     }
-    if head.tense == Tense::Unsaid && words.iter().enumerate().any(|(at, _)| is_told(words, at, rules)) {
+    let supposed = words.iter().any(|word| word.is("if"));
+    if head.tense == Tense::Unsaid && !supposed && words.iter().enumerate().any(|(at, _)| is_told(words, at, rules)) {
         head.tense = Tense::Past;
     }
     for word in words {

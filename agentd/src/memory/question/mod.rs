@@ -20,6 +20,8 @@ mod normalise;
 mod order;
 mod rank;
 mod reading;
+mod related;
+mod residue;
 mod rules;
 mod tokens;
 mod verbs;
@@ -27,6 +29,8 @@ mod words;
 
 #[cfg(test)]
 mod evaluation;
+#[cfg(test)]
+mod near_misses;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +45,7 @@ use self::{
     head::{Amount, Aspect, Tense},
     order::{Place, Role},
     reading::{Item, Reading},
+    residue::Residue,
     tokens::{ANALYSED_MAX, Kind},
 };
 
@@ -56,6 +61,10 @@ struct Name {
     raw: u32,
     /// A plain word in backticks: its term is a word's.
     quoted: bool,
+    /// As typed, in lower case.
+    lower: u32,
+    /// A path or a file name in lower case: people type those as it comes.
+    lazy: bool,
     /// A flag of one letter, whose case is its meaning.
     letter: bool,
     /// Its letters in alphabetical order: a slip that swaps two is no other name for sure.
@@ -79,7 +88,10 @@ impl Name {
         let letters = term(&String::from_iter(letters));
         Self {
             term: term(&item.term),
-            raw: term(&item.raw),
+            raw: term(&tokens::american_name(&item.raw)),
+            lower: term(&item.raw.to_ascii_lowercase()),
+            lazy: (tokens::is_file(&item.raw) || tokens::is_short_product(&item.raw))
+                && !item.raw.bytes().any(|b| b.is_ascii_uppercase()),
             quoted: item.quoted && item.kind == Kind::Word,
             letter,
             letters,
@@ -113,12 +125,16 @@ pub struct Question {
     focus: Option<u32>,
     links: Box<[(u32, u32)]>,
     roles: Box<[Role]>,
+    /// Small words that must agree.
+    residue: Residue,
     names: Box<[Name]>,
     numbers: Box<[u32]>,
     /// Words as typed and the parts of names, sorted.
     typed: Box<[u32]>,
     /// What the ranking looks at, sorted.
     features: Box<[u32]>,
+    /// Groups of words that people use for one another, sorted.
+    related: Box<[u32]>,
     grams: rank::Grams,
 }
 
@@ -169,6 +185,7 @@ impl Question {
             places: order::places(&reading.items).into(),
             links: order::links(&reading.items).into(),
             roles: order::roles(reading).into(),
+            residue: Residue::of(reading),
             names: names(reading).into(),
             numbers: sorted(
                 reading.items.iter().filter(|item| is_number(&item.term)).map(|item| term(&item.term)).collect(),
@@ -176,6 +193,7 @@ impl Question {
             .into(),
             typed: typed(reading).into(),
             features: rank::features(reading).into(),
+            related: rank::related(reading).into(),
             grams: rank::grams(if analysed { tidy } else { "" }),
             heavy: heavy.into(),
             light: light.into(),

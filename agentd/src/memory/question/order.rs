@@ -226,8 +226,9 @@ pub(super) fn groups(items: &[Item]) -> Vec<u32> {
         let size = places.iter().skip(at).take_while(|place| place.phrase == first.phrase).count();
         let phrase = places.get(at..at + size).unwrap_or_default();
         let head = phrase.iter().find(|place| place.is_head).map_or(first.term, |place| place.term);
-        let mut rest: Vec<u32> = phrase.iter().map(|place| place.term).collect();
-        rest.sort_unstable();
+        let mut rest = as_compound(phrase);
+        // "exit code 3 means" and "the meaning of exit code 3".
+        rest.sort_by_key(|one| *one != term("mean"));
         let link = items.get(at).and_then(|item| item.link).unwrap_or("");
         all.push(term(&format!("{link} {head} {rest:?}")));
         at += size;
@@ -236,14 +237,22 @@ pub(super) fn groups(items: &[Item]) -> Vec<u32> {
     all
 }
 
+/// "the prefix of the cache key" as "the cache key prefix": the parts from the last to the first.
+fn as_compound(phrase: &[Place]) -> Vec<u32> {
+    let mut all = Vec::with_capacity(phrase.len());
+    for part in phrase.chunk_by(|one, two| one.part == two.part).rev() {
+        all.extend(part.iter().map(|place| place.term));
+    }
+    all
+}
+
 /// Directed words with what stands behind them. Sorted.
 pub(super) fn links(items: &[Item]) -> Vec<(u32, u32)> {
     const STEER: [&str; 6] = ["only", "also", "all", "any", "first", "last"];
     let mut all: Vec<(u32, u32)> = items.iter().filter_map(|item| Some((term(item.link?), term(&item.term)))).collect();
     for (at, item) in items.iter().enumerate().filter(|(_, item)| STEER.contains(&item.term.as_str())) {
-        if let Some(next) = items.iter().skip(at + 1).find(|next| next.verb.is_none()) {
-            all.push((term(&item.term), term(&next.term)));
-        }
+        let next = items.iter().skip(at + 1).find(|next| item.term == "only" || next.verb.is_none());
+        all.push((term(&item.term), next.map_or(0, |next| term(&next.term))));
     }
     for (at, item) in items.iter().enumerate().filter(|(_, item)| item.term == "not") {
         if let Some(next) = items.get(at + 1).filter(|next| next.kind != Kind::Word) {

@@ -6,6 +6,7 @@
 use super::{
     Question, guards,
     reading::Reading,
+    related::groups_of,
     rules::Rules,
     sorted, term,
     tokens::{Kind, parts},
@@ -17,8 +18,10 @@ pub const CANDIDATES: usize = 3;
 pub(super) type Grams = [u64; 16];
 /// Share of the score that trigrams give; the rest is words.
 const GRAM_SHARE: f32 = 0.3;
+/// Share of groups of related words.
+const RELATED_SHARE: f32 = 0.2;
 /// Least score of a candidate: below it nothing but common words is shared.
-const SCORE_MIN: f32 = 0.12;
+const SCORE_MIN: f32 = 0.08;
 /// Added when both ask for the same kind of thing.
 const ASPECT_BONUS: f32 = 0.04;
 
@@ -39,6 +42,15 @@ pub(super) fn features(reading: &Reading) -> Vec<u32> {
         reading.items.iter().filter(|item| item.kind == Kind::Word).map(|item| item.text.as_str()).collect();
     all.extend(words.windows(2).map(|pair| term(&pair.concat())));
     let mut all = sorted(all);
+    all.dedup();
+    all
+}
+
+/// The groups of all words, those too that the form leaves out.
+pub(super) fn related(reading: &Reading) -> Vec<u32> {
+    let rules = Rules::builtin();
+    let words = reading.words.iter().filter(|word| word.kind == Kind::Word);
+    let mut all = sorted(words.flat_map(|word| groups_of(rules.class(&word.stem)).iter().copied()).collect());
     all.dedup();
     all
 }
@@ -71,11 +83,11 @@ pub fn best<'a, Id>(
         return Vec::new();
     }
     let stored: Vec<(&Id, &Question)> = stored.into_iter().collect();
-    let weights = weights(question, &stored);
-    let total: f32 = weights.iter().sum();
+    let words = Weights::of(&question.features, stored.iter().map(|(_, other)| &*other.features), stored.len());
+    let related = Weights::of(&question.related, stored.iter().map(|(_, other)| &*other.related), stored.len());
     let mut found: Vec<(f32, usize)> = Vec::with_capacity(stored.len());
     for (at, (_, other)) in stored.iter().enumerate() {
-        let score = score(question, &weights, total, other);
+        let score = score(question, &words, &related, other);
         if score >= SCORE_MIN {
             found.push((score, at));
         }
@@ -88,18 +100,41 @@ pub fn best<'a, Id>(
         .collect()
 }
 
-/// How rare each feature of the question is among the stored ones.
-fn weights(question: &Question, stored: &[(impl Copy, &Question)]) -> Vec<f32> {
-    let mut counts = vec![0_u32; question.features.len()];
-    for (_, other) in stored {
-        each_shared(&question.features, &other.features, |at| {
-            if let Some(count) = counts.get_mut(at) {
-                *count += 1;
-            }
-        });
+/// How rare each term of a question is among the stored ones.
+struct Weights<'a> {
+    terms: &'a [u32],
+    weights: Vec<f32>,
+    total: f32,
+}
+
+impl<'a> Weights<'a> {
+    fn of<'b>(terms: &'a [u32], stored: impl Iterator<Item = &'b [u32]>, all: usize) -> Self {
+        let mut counts = vec![0_u32; terms.len()];
+        for other in stored {
+            each_shared(terms, other, |at| {
+                if let Some(count) = counts.get_mut(at) {
+                    *count += 1;
+                }
+            });
+        }
+        let weights: Vec<f32> =
+            counts.into_iter().map(|count| (1.0 + all as f32 / (1.0 + count as f32)).ln()).collect();
+        let total = weights.iter().sum();
+        Self { terms, weights, total }
     }
-    let all = stored.len() as f32;
-    counts.into_iter().map(|count| (1.0 + all / (1.0 + count as f32)).ln()).collect()
+
+    /// Weighted share of terms that both have.
+    fn shared(&self, other: &[u32]) -> f32 {
+        let (mut shared, mut count) = (0.0, 0_usize);
+        each_shared(self.terms, other, |at| {
+            shared += self.weights.get(at).copied().unwrap_or_default();
+            count += 1;
+        });
+        // Words that only the other has weigh as a middling word of this one: a long text must not win by its length.
+        let middling = if self.weights.is_empty() { 0.0 } else { self.total / self.weights.len() as f32 };
+        let theirs = shared + (other.len() - count) as f32 * middling;
+        if self.total + theirs > 0.0 { 2.0 * shared / (self.total + theirs) } else { 0.0 }
+    }
 }
 
 fn each_shared(a: &[u32], b: &[u32], mut at: impl FnMut(usize)) {
@@ -116,19 +151,12 @@ fn each_shared(a: &[u32], b: &[u32], mut at: impl FnMut(usize)) {
     }
 }
 
-fn score(question: &Question, weights: &[f32], total: f32, other: &Question) -> f32 {
-    let mut shared = 0.0;
-    let mut count = 0_usize;
-    each_shared(&question.features, &other.features, |at| {
-        shared += weights.get(at).copied().unwrap_or_default();
-        count += 1;
-    });
-    // Words that only the other has weigh as a middling word of this one: a long text must not win by its length.
-    let middling = if weights.is_empty() { 0.0 } else { total / weights.len() as f32 };
-    let theirs = shared + (other.features.len() - count) as f32 * middling;
-    let words = if total + theirs > 0.0 { 2.0 * shared / (total + theirs) } else { 0.0 };
+fn score(question: &Question, words: &Weights<'_>, related: &Weights<'_>, other: &Question) -> f32 {
     let bonus = if guards::family(question.aspect) == guards::family(other.aspect) { ASPECT_BONUS } else { 0.0 };
-    (1.0 - GRAM_SHARE) * words + GRAM_SHARE * dice(&question.grams, &other.grams) + bonus
+    (1.0 - GRAM_SHARE - RELATED_SHARE) * words.shared(&other.features)
+        + RELATED_SHARE * related.shared(&other.related)
+        + GRAM_SHARE * dice(&question.grams, &other.grams)
+        + bonus
 }
 
 fn dice(a: &Grams, b: &Grams) -> f32 {

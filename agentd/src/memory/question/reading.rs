@@ -4,7 +4,8 @@
 //! and bounded by [`super::tokens::ANALYSED_MAX`]; no step looks at another question.
 
 use super::{
-    change, context,
+    change::{self, Manner},
+    context,
     head::{self, Head},
     rules::{Filler, Phrase, Rules, Verb},
     tokens::{self, Kind, Token},
@@ -152,7 +153,7 @@ impl Reading {
         let leads_on = context::leads_on(&words);
         strip_edges(&mut words, rules);
         let tense = head::tense(&words);
-        let asks_for_change = change::asks_for_change(&words, rules);
+        let asks_for_change = change::asks_for_change(&words, Manner::of(&typed, tidy), rules);
         let leads_on = leads_on || context::leads_on(&words);
         words = rewritten(&words, rules);
         words = rewritten(&words, rules);
@@ -383,6 +384,12 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if let Some(marker) = word.text.strip_prefix('@') {
         return (marker != "what" && marker != "list").then(|| word.text.clone());
     }
+    if word.is("just") {
+        return Some("only".to_owned());
+    }
+    if is_part_of_compound(words, at, rules) {
+        return Some(rules.class(&word.stem).to_owned());
+    }
     if (rules.is_stop(&word.text) && !word.quoted && !verbs::is_verb_using(words, at))
         || word.is_any(&["from", "to"])
         || head::is_idle(words, at)
@@ -394,6 +401,66 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
         || is_kind_of_name(words, at, &class, rules)
         || head::is_empty_under(head, at, &class, rules);
     (!dropped).then_some(class)
+}
+
+/// "the system tests", "the error code": words that mostly stand for the project, in front of a noun or as a part of one.
+fn is_part_of_compound(words: &[Word], at: usize, rules: &Rules) -> bool {
+    const WHOLE: [&str; 11] = [
+        "project",
+        "app",
+        "application",
+        "system",
+        "software",
+        "program",
+        "repository",
+        "codebase",
+        "code",
+        "solution",
+        "repo",
+    ];
+    const CODES: [&str; 16] = [
+        "error",
+        "exit",
+        "status",
+        "return",
+        "response",
+        "country",
+        "source",
+        "machine",
+        "byte",
+        "zip",
+        "discount",
+        "native",
+        "generated",
+        "dead",
+        "key",
+        "bar",
+    ];
+    let is_noun = |at: usize| {
+        words.get(at).is_some_and(|next| {
+            next.kind == Kind::Word
+                && !next.text.starts_with('@')
+                && !rules.is_stop(&next.text)
+                && !next.is_any(&KEPT)
+                && !next.is_any(&["from", "to"])
+                && next.article.is_none()
+                && !next.form.past
+                && LINKS.iter().all(|(text, _)| !next.is(text))
+                && verbs::verb_at(words, at, rules).is_none()
+        })
+    };
+    let coded = || {
+        words.get(at).is_some_and(|word| word.is("code"))
+            && at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| before.is_any(&CODES))
+    };
+    words.get(at).is_some_and(|word| word.is_any(&WHOLE)) && (is_noun(at + 1) || coded())
+}
+
+/// The kind that a word gives a name beside it, when the word goes for that.
+pub(super) fn kind_of_name(words: &[Word], at: usize, rules: &Rules) -> Option<u32> {
+    let word = words.get(at).filter(|word| word.kind == Kind::Word)?;
+    let class = rules.class(&word.stem);
+    is_kind_of_name(words, at, class, rules).then(|| super::term(class))
 }
 
 /// "the parse function", said beside a name from the code: the name says it already.

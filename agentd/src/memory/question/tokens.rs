@@ -290,3 +290,32 @@ pub(super) fn parts(raw: &str) -> Vec<String> {
     }
     all
 }
+
+/// Whether a name ends like a file's.
+pub(super) fn is_file(raw: &str) -> bool {
+    const EXTENSIONS: [&str; 34] = [
+        "rs", "py", "js", "ts", "tsx", "jsx", "go", "java", "kt", "c", "h", "cc", "cpp", "hpp", "cs", "rb", "php",
+        "sh", "sql", "md", "txt", "toml", "yaml", "yml", "json", "lock", "xml", "html", "css", "scss", "ini", "cfg",
+        "env", "mod",
+    ];
+    raw.rsplit_once('.').is_some_and(|(_, end)| EXTENSIONS.contains(&end.to_ascii_lowercase().as_str()))
+}
+
+/// "s3" is "S3": a few letters and a digit, as products are called.
+pub(super) fn is_short_product(raw: &str) -> bool {
+    const LONGEST: usize = 4;
+    raw.len() <= LONGEST
+        && raw.bytes().all(|b| b.is_ascii_alphanumeric())
+        && raw.bytes().any(|b| b.is_ascii_digit())
+        && raw.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+/// A name byte for byte, but for the spelling of its words.
+pub(super) fn american_name(raw: &str) -> String {
+    let words = raw.split_inclusive(|c: char| !c.is_alphanumeric());
+    let spelt = words.map(|word| match word.find(|c: char| !c.is_alphanumeric()) {
+        Some(end) => american(word.get(..end).unwrap_or_default().to_owned()) + word.get(end..).unwrap_or_default(),
+        None => american(word.to_owned()),
+    });
+    spelt.collect()
+}

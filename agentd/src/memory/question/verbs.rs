@@ -49,6 +49,10 @@ fn verb_alone(words: &[Word], at: usize, rules: &Rules) -> Option<Verb> {
     let unknown = if word.form.past && is_passive(words, at) { Some(Verb::Plain) } else { None };
     let kind = rules.verb_kind(rules.class(&word.stem)).or(unknown)?;
     let before = at.checked_sub(1).and_then(|at| words.get(at));
+    // "the connection string": a noun made of a verb, whatever stands round it.
+    if ["ction", "ctions", "ation", "ations"].iter().any(|end| word.text.ends_with(end)) {
+        return None;
+    }
     let after = words.get(at + 1).filter(|next| !next.is_break());
     let content = |word: Option<&Word>| {
         word.is_some_and(|word| word.kind != Kind::Word || !rules.is_stop(&word.text) && !word.text.starts_with('@'))

@@ -1,8 +1,13 @@
 //! Guards on content: names, numbers, opposites, words that steer.
 
 use super::{
-    super::{Name, Question, head::Amount, rules::Rules, term},
-    Guard, Refusal, hard, soft,
+    super::{
+        Name, Question,
+        head::{Amount, Aspect},
+        rules::Rules,
+        term,
+    },
+    Guard, Refusal, coverage, hard, soft,
 };
 
 /// Terms that one side has and the other has not.
@@ -71,7 +76,18 @@ pub(super) fn identifier(a: &Question, b: &Question, unmatched: &Unmatched) -> O
     if (quoted_a && (quoted_b || only_b)) || (quoted_b && only_a) {
         return hard(Guard::Identifier);
     }
-    if only_a || only_b || quoted_a || quoted_b { soft(Guard::Identifier) } else { None }
+    let unsure = only_a || only_b || quoted_a || quoted_b || spelt_otherwise(a, b) || spelt_otherwise(b, a);
+    if unsure { soft(Guard::Identifier) } else { None }
+}
+
+/// A name that the other has in one fold but in other bytes: `getUser` beside `get_user` may be two names.
+fn spelt_otherwise(a: &Question, b: &Question) -> bool {
+    let alike = |one: &Name, two: &Name| one.raw == two.raw || ((one.lazy || two.lazy) && one.lower == two.lower);
+    a.names.iter().filter(|name| !name.quoted).any(|name| {
+        let mut folded = b.names.iter().filter(|other| other.term == name.term).peekable();
+        let as_word = folded.peek().is_none() && !name.lazy && b.heavy.binary_search(&name.term).is_ok();
+        as_word || (folded.peek().is_some() && !folded.any(|other| alike(name, other)))
+    })
 }
 
 /// Whether the other side has the name under another spelling.
@@ -101,22 +117,35 @@ pub(super) fn number(a: &Question, b: &Question) -> Option<Refusal> {
     }
 }
 
-pub(super) fn opposite(unmatched: &Unmatched) -> Option<Refusal> {
+pub(super) fn opposite(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
     let rules = Rules::builtin();
     let met = unmatched.a.iter().any(|a| unmatched.b.iter().any(|b| rules.are_opposites(*a, *b)));
     // "not pinned" beside "unpinned": a denial on one side turns an opposite round.
     let denied = DENIALS.iter().any(|denial| unmatched.has(*denial));
-    match (met, denied) {
+    // "isn't it used, or is it" asks what "is it used" asks.
+    let either = a.aspect == Aspect::YesNo && b.aspect == Aspect::YesNo && unmatched.has(UNUSED);
+    let unsure = denied || either || coverage(a, b) < SURE_COVERAGE;
+    match (met, unsure) {
         (false, _) => None,
         (true, false) => hard(Guard::Antonym),
         (true, true) => soft(Guard::Antonym),
     }
 }
 
-pub(super) fn rival(unmatched: &Unmatched) -> Option<Refusal> {
+/// The stem of "unused".
+const UNUSED: u32 = term("unus");
+/// Least coverage at which one word against another is sure: below it, the questions are worded too differently to tell
+/// that the one stands in the other's place.
+const SURE_COVERAGE: f32 = 0.4;
+
+pub(super) fn rival(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
     let rules = Rules::builtin();
     let met = unmatched.a.iter().any(|a| unmatched.b.iter().any(|b| rules.are_rivals(*a, *b)));
-    if met { hard(Guard::Platform) } else { None }
+    match (met, coverage(a, b) >= SURE_COVERAGE) {
+        (false, _) => None,
+        (true, true) => hard(Guard::Platform),
+        (true, false) => soft(Guard::Platform),
+    }
 }
 
 pub(super) fn form(unmatched: &Unmatched) -> Option<Refusal> {

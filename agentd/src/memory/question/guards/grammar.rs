@@ -27,11 +27,12 @@ pub(super) fn aspect(a: &Question, b: &Question, _: &Unmatched) -> Option<Refusa
 }
 
 pub(super) fn tense(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
-    let told = |question: &Question| matches!(question.tense, Tense::Past | Tense::Future);
+    let told = |question: &Question| !matches!(question.tense, Tense::Unsaid | Tense::Present);
     if a.tense == b.tense || (!told(a) && !told(b)) {
         return None;
     }
-    let apart = told(a) && told(b) && unmatched.is_empty();
+    let far = |question: &Question| matches!(question.tense, Tense::Past | Tense::Future);
+    let apart = far(a) && far(b) && unmatched.is_empty();
     if apart { hard(Guard::Tense) } else { soft(Guard::Tense) }
 }
 
@@ -77,10 +78,32 @@ pub(super) fn order(a: &Question, b: &Question, unmatched: &Unmatched) -> Option
     let denies = a.heavy.contains(&not);
     let but_not =
         |question: &Question| question.sequence.iter().copied().filter(|one| *one != not).collect::<Vec<u32>>();
-    let same = but_not(a) == but_not(b)
-        || a.groups == b.groups
+    let same = but_not(a) == but_not(b) && (!denies || !joins(a))
+        || (!denies && a.groups == b.groups)
         || (!denies && moves_freely(a, b) && stay_together(a, b) && stay_together(b, a));
     if same { None } else { soft(Guard::Order) }
+}
+
+/// It holds an "and" or an "or": then it matters where a denial stands.
+fn joins(question: &Question) -> bool {
+    [term("and"), term("or"), term("but")].iter().any(|one| question.typed.binary_search(one).is_ok())
+}
+
+/// Small words that never reach the form.
+pub(super) fn residue(a: &Question, b: &Question, unmatched: &Unmatched) -> Option<Refusal> {
+    if !a.residue.agrees(&b.residue, a.aspect) || !b.residue.agrees(&a.residue, b.aspect) {
+        return soft(Guard::Words);
+    }
+    let same_order = a.sequence == b.sequence;
+    let moved = unmatched.is_empty() && a.residue.stands_elsewhere(&b.residue, same_order);
+    let asked = |one: &Question, two: &Question| {
+        one.residue.asks_for_subject()
+            && !two.residue.asks_for_subject()
+            && (two.focus.is_some() || (!two.residue.has_verbs() && two.roles.is_empty()))
+    };
+    // "is a part of b": nothing but the order tells which is which.
+    let stated = a.aspect == Aspect::YesNo && !same_order && !a.residue.has_verbs() && a.names.len() > 1;
+    if moved || stated || asked(a, b) || asked(b, a) { soft(Guard::Order) } else { None }
 }
 
 /// One term does in one question what is done to it in the other.
@@ -104,6 +127,7 @@ fn roles_cross(a: &Question, b: &Question, tells: impl Fn(&Role) -> bool) -> boo
 fn links_cross(a: &Question, b: &Question) -> bool {
     a.links.iter().any(|(link, one)| {
         !b.links.contains(&(*link, *one))
+            && *link != term("only")
             && b.links.iter().any(|(other, two)| {
                 link == other
                     && one != two

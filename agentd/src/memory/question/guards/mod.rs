@@ -157,14 +157,15 @@ fn refusal(a: &Question, b: &Question) -> Option<Refusal> {
         content::number(a, b),
         content::negation(&unmatched),
         content::words_that_steer(&unmatched),
-        content::opposite(&unmatched),
-        content::rival(&unmatched),
+        content::opposite(a, b, &unmatched),
+        content::rival(a, b, &unmatched),
         content::form(&unmatched),
         content::amount(a, b),
         grammar::aspect(a, b, &unmatched),
         grammar::tense(a, b, &unmatched),
         grammar::mood(a, b, &unmatched),
         grammar::order(a, b, &unmatched),
+        grammar::residue(a, b, &unmatched),
     ];
     let sure = all.iter().flatten().find(|refusal| refusal.hard);
     sure.or_else(|| all.iter().flatten().next()).copied()
