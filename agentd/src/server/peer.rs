@@ -1,5 +1,7 @@
 //! Who is at the other end: uid and pid from the kernel, and what they may ask.
 
+use std::os::fd::AsFd as _;
+
 use interprocess::{local_socket::traits::StreamCommon, os::unix::uds_local_socket::tokio::Stream};
 use proto::{AccessClass, ErrorKind, Failure};
 use rustix::io::Errno;
@@ -23,8 +25,13 @@ pub(super) fn admit(stream: &Stream, allow_uids: &[u32]) -> Result<Peer, Failure
     let uid = creds.euid().ok_or_else(|| refused("the peer's user is unknown"))?;
     let pid = creds.pid().unwrap_or_default();
     let access = judge(uid, rustix::process::getuid().as_raw(), allow_uids)?;
-    // The walk up the process table takes longer than everything else here.
-    if process::has_started_any() && u32::try_from(pid).is_ok_and(process::descends_from_us) {
+    // The walk up the process table takes longer than everything else here. Without it, what the walk would have found
+    // out is looked for alone: whether there is a descriptor left to serve with.
+    let in_doubt = match process::has_started_any() {
+        true => u32::try_from(pid).is_ok_and(process::descends_from_us),
+        false => rustix::io::fcntl_dupfd_cloexec(stream.as_fd(), 0).is_err(),
+    };
+    if in_doubt {
         return Err(doubtful());
     }
     Ok(Peer { uid, pid, access })

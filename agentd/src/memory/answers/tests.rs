@@ -132,7 +132,8 @@ fn of_too_many_the_least_worth_goes_and_a_stale_one_first() {
         left.sort();
         left
     };
-    answers.keep(record(&scope(1, "/p"), "what does module four own?"), 3, now());
+    let four = record(&scope(1, "/p"), "what does module four own?");
+    answers.keep(AnswerRecord { cost_usd: Some(0.5), ..four }, 3, now());
     assert!(!left(&answers).iter().any(|question| question.contains("two")), "{:?}", left(&answers));
     answers
         .list(1, None)
