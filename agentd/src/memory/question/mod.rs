@@ -13,6 +13,7 @@
 //! The rules are data (`rules/*.txt`) with a version that goes into the canonical key: new rules never meet old keys.
 
 mod change;
+mod compound;
 mod context;
 mod guards;
 mod head;

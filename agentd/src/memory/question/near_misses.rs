@@ -79,6 +79,10 @@ fn a_denial_may_not_change_sides() {
         ("is the flag on", "is there a flag"),
         ("what can I delete", "what can you delete"),
         ("what opens the port", "what port is open"),
+        ("is the shim running", "does the shim run"),
+        ("whose shim is used", "who uses the shim"),
+        ("is fold_a part of fold_b", "is fold_b part of fold_a"),
+        ("what limits the row size", "what is the row size limit"),
     ];
     assert_eq!(served(&pairs), [""; 0]);
 }

@@ -5,7 +5,7 @@
 
 use super::{
     change::{self, Manner},
-    context,
+    compound, context,
     head::{self, Head},
     rules::{Filler, Phrase, Rules, Verb},
     tokens::{self, Kind, Token},
@@ -100,11 +100,11 @@ pub(super) struct Reading {
 }
 
 /// Words that steer and go into the form as they are, though nothing else remains of their kind.
-const KEPT: [&str; 14] = [
+pub(super) const KEPT: [&str; 14] = [
     "not", "no", "never", "without", "except", "unless", "or", "only", "also", "still", "already", "yet", "your", "nor",
 ];
 /// Directed words: what stands behind them may not change places with anything. (word, its name)
-const LINKS: [(&str, &str); 30] = [
+pub(super) const LINKS: [(&str, &str); 30] = [
     ("with", "with"),
     ("using", "with"),
     ("via", "with"),
@@ -387,7 +387,7 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
     if word.is("just") {
         return Some("only".to_owned());
     }
-    if is_part_of_compound(words, at, rules) {
+    if compound::is_part(words, at, rules) {
         return Some(rules.class(&word.stem).to_owned());
     }
     if (rules.is_stop(&word.text) && !word.quoted && !verbs::is_verb_using(words, at))
@@ -401,59 +401,6 @@ fn term_of(words: &[Word], at: usize, head: &Head, rules: &Rules) -> Option<Stri
         || is_kind_of_name(words, at, &class, rules)
         || head::is_empty_under(head, at, &class, rules);
     (!dropped).then_some(class)
-}
-
-/// "the system tests", "the error code": words that mostly stand for the project, in front of a noun or as a part of one.
-fn is_part_of_compound(words: &[Word], at: usize, rules: &Rules) -> bool {
-    const WHOLE: [&str; 11] = [
-        "project",
-        "app",
-        "application",
-        "system",
-        "software",
-        "program",
-        "repository",
-        "codebase",
-        "code",
-        "solution",
-        "repo",
-    ];
-    const CODES: [&str; 16] = [
-        "error",
-        "exit",
-        "status",
-        "return",
-        "response",
-        "country",
-        "source",
-        "machine",
-        "byte",
-        "zip",
-        "discount",
-        "native",
-        "generated",
-        "dead",
-        "key",
-        "bar",
-    ];
-    let is_noun = |at: usize| {
-        words.get(at).is_some_and(|next| {
-            next.kind == Kind::Word
-                && !next.text.starts_with('@')
-                && !rules.is_stop(&next.text)
-                && !next.is_any(&KEPT)
-                && !next.is_any(&["from", "to"])
-                && next.article.is_none()
-                && !next.form.past
-                && LINKS.iter().all(|(text, _)| !next.is(text))
-                && verbs::verb_at(words, at, rules).is_none()
-        })
-    };
-    let coded = || {
-        words.get(at).is_some_and(|word| word.is("code"))
-            && at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|before| before.is_any(&CODES))
-    };
-    words.get(at).is_some_and(|word| word.is_any(&WHOLE)) && (is_noun(at + 1) || coded())
 }
 
 /// The kind that a word gives a name beside it, when the word goes for that.

@@ -164,7 +164,10 @@ fn exists(words: &[Word]) -> bool {
 }
 
 fn ongoing(words: &[Word]) -> bool {
-    words.iter().enumerate().any(|(at, word)| word.form.ing && words.iter().take(at).any(|before| before.is_any(&BE)))
+    words
+        .iter()
+        .enumerate()
+        .any(|(at, word)| word.form.ing && !word.form.plural && words.iter().take(at).any(|before| before.is_any(&BE)))
 }
 
 fn asks_for_subject(reading: &Reading, rules: &Rules) -> bool {

@@ -368,8 +368,8 @@ fn the_tables_can_be_read_and_do_not_contradict() {
 fn the_rules_hold_their_floors_on_the_tuning_pairs() {
     let figures = evaluation::measure(&evaluation::pairs(include_str!("testdata/pairs.jsonl")), |_, _| {});
     assert_eq!(figures.served_wrongly, 0, "{figures}");
-    assert!(figures.served * 100 >= figures.same * 42, "{figures}");
-    assert!(figures.found * 100 >= figures.asked * 92, "{figures}");
+    assert!(figures.served * 100 >= figures.same * 40, "{figures}");
+    assert!(figures.found * 100 >= figures.asked * 95, "{figures}");
     assert!(figures.covered_wrongly * 100 <= figures.other * 5, "{figures}");
     assert!(figures.refused_wrongly * 100 <= figures.same * 6, "{figures}");
 }
