@@ -59,7 +59,8 @@ impl Residue {
         let says = |texts: &[&str]| reading.typed.iter().any(|word| texts.contains(&word.as_str()));
         Self {
             strands: strands(reading),
-            exists: exists(words),
+            // What has it is where it is: "is there a test for it" beside "does it have a test".
+            exists: exists(words) || says(&["have", "has", "contain", "contains"]),
             i: says(&["i", "me", "my", "mine"]),
             you: says(&["you", "your", "yours"]),
             kinds: set((0..words.len()).filter_map(|at| super::reading::kind_of_name(words, at, rules))),
@@ -88,8 +89,8 @@ impl Residue {
             && self.whose == other.whose
             && (!now || self.ongoing == other.ongoing)
             && (!bare || self.exists == other.exists)
-            && !self.speaks_of_another(other)
-            && !other.speaks_of_another(self)
+            // "How do you start it" is "how do I": nobody is meant.
+            && (aspect == Aspect::HowTo || !(self.speaks_of_another(other) || other.speaks_of_another(self)))
             && (self.kinds == other.kinds || self.kinds.is_empty() || other.kinds.is_empty())
             && numbers
             && !apart(&self.participles, &other.only_told(&self.verbs))
