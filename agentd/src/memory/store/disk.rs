@@ -10,6 +10,7 @@
 //! - without it waste is not collected: `keeper` rewrites the store when there is too much of it. What is gained: no
 //!   thread that ends on its first error, and no wait for it when the store is closed;
 //! - an error is remembered inside and returned from then on, for reads too: it means reopen;
+//! - a store that was closed a moment ago may still be locked by sled's own threads: its lock is waited for a little;
 //! - after a panic inside sled, dropping it may wait for ever: see `keeper`, which drops on a thread of its own;
 //! - the compression feature and the segment size can never be changed for existing files: chosen once.
 
@@ -18,6 +19,7 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::Path,
+    time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
@@ -30,6 +32,10 @@ const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// quarter of that less than 3. Pieces are a quarter as long too, so a page stays as far below the size that sled moves
 /// into a file of its own. Cannot be changed for existing files.
 const SEGMENT_BYTES: usize = 128 * 1024;
+/// How long sled's lock is waited for: ten times what its threads were seen to take.
+const LOCK_WITHIN: Duration = Duration::from_millis(300);
+/// Between two tries of the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// sled's words when another process has the file open.
 const LOCKED: &str = "could not acquire lock";
 
@@ -46,13 +52,27 @@ impl Disk {
         remove_half_snapshots(dir).map_err(|error| Fault::trouble("clearing half-written snapshots", &error))?;
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).mode(sled::Mode::LowSpace);
         let config = config.segment_size(SEGMENT_BYTES).flush_every_ms(None);
-        let db = config.open().map_err(|error| fault("opening", &error))?;
+        let db = open_unlocked(&config).map_err(|error| fault("opening", &error))?;
         let file = File::open(dir.join("db")).map_err(|error| Fault::trouble("opening the data file", &error))?;
         for name in ["db", "conf"] {
             // The directory is ours alone already; this only keeps a copy of it private too.
             let _ = fs::set_permissions(dir.join(name), Permissions::from_mode(0o600));
         }
         Ok(Self { db, file, dir: dir.to_owned() })
+    }
+}
+
+/// Opens the store, and waits a moment for its lock. Whoever is here holds the daemon's own lock, so what holds sled's is
+/// about to let go: its threads outlive a closed store by a little, and so does a child between fork and exec.
+fn open_unlocked(config: &sled::Config) -> Result<sled::Db, sled::Error> {
+    let until = Instant::now() + LOCK_WITHIN;
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error)) if error.to_string().contains(LOCKED) && Instant::now() < until => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 

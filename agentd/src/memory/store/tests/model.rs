@@ -61,7 +61,9 @@ fn follow(verbs: &[Verb], place: &dyn Fn() -> Box<dyn Medium>) {
         }
     }
     open.stop();
-    assert_eq!(found(place()).records, ram.records());
+    let last = found(place());
+    assert!(matches!(last.report, Report::Good | Report::Fresh), "{last:?}");
+    assert_eq!(last.records, ram.records());
 }
 
 proptest! {
