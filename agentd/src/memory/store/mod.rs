@@ -43,6 +43,12 @@ use worker::{ACK_WITHIN, Job, REWRITE_WITHIN, Worker};
 /// How long the start waits for the store: it opens in some 10 ms; a disk that hangs must not hold the daemon.
 const OPEN_WITHIN: Duration = Duration::from_secs(2);
 
+impl From<&Row> for Name {
+    fn from(row: &Row) -> Self {
+        Self { shelf: row.shelf.byte(), id: row.id }
+    }
+}
+
 /// Who holds all records in RAM, and so can give them again when the disk lost them. Called on the store's thread:
 /// must not call the store and wait.
 pub trait Owner: Send + Sync + 'static {

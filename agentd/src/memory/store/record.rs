@@ -8,8 +8,6 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::memory::row::Row;
-
 /// Longest cell. sled splits a page at 16 values whatever their size, and moves a page of more than a quarter segment
 /// (32 KiB, see `disk`) into a file that it never removes: 16 cells of 1 KiB stay well below that.
 pub(super) const PIECE_MAX: usize = 1024;
@@ -32,12 +30,6 @@ const KEY_LEN: usize = 1 + 16 + 2;
 pub(super) struct Name {
     pub(super) shelf: u8,
     pub(super) id: [u8; 16],
-}
-
-impl From<&Row> for Name {
-    fn from(row: &Row) -> Self {
-        Self { shelf: row.shelf.byte(), id: row.id }
-    }
 }
 
 impl Name {
