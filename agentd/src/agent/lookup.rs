@@ -206,13 +206,18 @@ impl Lookup {
     /// The tiers in order; every answer is verified before it is named.
     fn choose(&self, place: &Place, asked: &Asked) -> Outcome {
         let similarity = place.config.answers.similarity;
-        let Found { exact, near, candidates, refused } = self.memory.answers.find(asked, similarity);
         let verifier = Verifier::new(self, place, asked);
         let mut changed = None;
-        let tiers = exact.map(|entry| (entry, Source::Exact)).into_iter();
-        for (entry, source) in tiers.chain(near.into_iter().map(|entry| (entry, Source::Near))) {
+        if let Some(entry) = self.memory.answers.exact(asked, similarity) {
             match verifier.verify(&entry) {
-                Ok(()) => return Outcome::Hit(Hit { entry, source, lenient: false }),
+                Ok(()) => return Outcome::Hit(Hit { entry, source: Source::Exact, lenient: false }),
+                Err(what) => changed = Some((entry, what)),
+            }
+        }
+        let Found { near, candidates, refused, .. } = self.memory.answers.find(asked, similarity);
+        for entry in near {
+            match verifier.verify(&entry) {
+                Ok(()) => return Outcome::Hit(Hit { entry, source: Source::Near, lenient: false }),
                 Err(what) => drop(changed.get_or_insert((entry, what))),
             }
         }

@@ -66,14 +66,19 @@ pub struct Found {
     pub refused: Option<Refusal>,
 }
 
+/// The same words.
+pub(super) fn exact(table: &Table, asked: &Asked, similarity: Similarity) -> Option<Arc<Entry>> {
+    let key = (asked.scope.fingerprint, *asked.question.exact_key(), asked.attachments);
+    table.exact(&key).filter(|_| similarity != Similarity::Off).map(Arc::clone)
+}
+
 /// Looks a question up.
 pub(super) fn find(table: &Table, pairs: &Pairs, asked: &Asked, similarity: Similarity) -> Found {
     if similarity == Similarity::Off {
         return Found::default();
     }
     let (uid, project) = (asked.scope.uid, asked.scope.project.as_path());
-    let key = (asked.scope.fingerprint, *asked.question.exact_key(), asked.attachments);
-    let mut found = Found { exact: table.exact(&key).map(Arc::clone), ..Found::default() };
+    let mut found = Found { exact: exact(table, asked, similarity), ..Found::default() };
     if similarity == Similarity::Exact || !may_share(&asked.question) || pairs.exact_only(uid, project) {
         return found;
     }

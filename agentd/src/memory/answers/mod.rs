@@ -133,6 +133,13 @@ impl Answers {
         }
     }
 
+    /// The same question in the same words: one look into a map, while the rest of [`Answers::find`] compares the question
+    /// with every other of its scope.
+    pub fn exact(&self, asked: &Asked, similarity: crate::config::Similarity) -> Option<Arc<Entry>> {
+        let state = lock(&self.state);
+        find::exact(&state.table, asked, similarity)
+    }
+
     /// What a question may be answered with.
     pub fn find(&self, asked: &Asked, similarity: crate::config::Similarity) -> Found {
         let state = lock(&self.state);
