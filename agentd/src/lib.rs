@@ -10,6 +10,7 @@ pub mod context;
 pub mod daemon;
 pub mod id;
 pub mod llm;
+pub mod mcp;
 pub mod memory;
 pub mod observe;
 pub mod offline;

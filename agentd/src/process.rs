@@ -18,6 +18,7 @@
 
 mod intake;
 mod output;
+pub mod service;
 mod supervisor;
 mod tree;
 

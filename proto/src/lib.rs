@@ -76,12 +76,12 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Protocol major version: a client of another one is served in JSON, as far as its requests still exist.
 pub const PROTOCOL_MAJOR: u16 = 1;
 /// Protocol minor version.
-pub const PROTOCOL_MINOR: u16 = 1;
+pub const PROTOCOL_MINOR: u16 = 2;
 /// The generated JSON Schema of all methods and events, as `agentctl schema` prints it.
 pub const SCHEMA: &str = include_str!("../schema.json");
 /// First 16 bytes of the SHA-256 of [`SCHEMA`]; a test holds the two together.
 pub const FINGERPRINT: [u8; 16] =
-    [0xed, 0x92, 0xa0, 0x88, 0x52, 0x11, 0x70, 0x75, 0xa4, 0x27, 0xe9, 0x07, 0x32, 0x4d, 0xd1, 0x69];
+    [0xf4, 0x3b, 0xf3, 0x29, 0x17, 0x73, 0x94, 0x62, 0x4b, 0x5d, 0x4e, 0x58, 0x8d, 0x3d, 0xe9, 0xed];
 
 /// How long a client may take over its first bytes: a local peer needs microseconds; a stuck one holds a slot.
 pub const HELLO_DEADLINE: Duration = Duration::from_secs(2);

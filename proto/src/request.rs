@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{list, rpc::RequestId};
 
-pub use self::{cache::*, memory::*, sessions::*};
+pub use self::{cache::*, mcp::*, memory::*, sessions::*};
 
 /// Who may send a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,6 +147,18 @@ requests! {
     Export(ExportRequest) -> ExportPage, "memory.export", Read;
     /// Erase what is kept of the asking user: a conversation, a project, or all.
     Forget(ForgetRequest) -> ForgetReport, "memory.forget", Ask;
+    /// The MCP servers and how they are.
+    McpList(McpListRequest) -> McpReport, "mcp.list", Read;
+    /// The tools of the MCP servers, as the model is told about them.
+    McpTools(McpToolsRequest) -> McpToolsReport, "mcp.tools", Read;
+    /// Call a tool of an MCP server.
+    McpCall(McpCallRequest) -> McpCallReport, "mcp.call", Admin;
+    /// Restart an MCP server, also one that has failed.
+    McpRestart(McpRestartRequest) -> McpRestartReport, "mcp.restart", Admin;
+    /// What an MCP server wrote to its standard error.
+    McpLogs(McpLogsRequest) -> McpLogsReport, "mcp.logs", Admin;
+    /// Approve a project's own file of MCP servers, or take that back.
+    McpApprove(McpApproveRequest) -> McpApproveReport, "mcp.approve", Admin;
 }
 
 /// Shared derives of every wire struct.
@@ -163,6 +175,7 @@ macro_rules! wire {
 }
 
 mod cache;
+mod mcp;
 mod memory;
 mod sessions;
 
@@ -355,6 +368,10 @@ wire! {
         pub verdict: Verdict,
         /// False when the tool failed or was not run.
         pub ok: bool,
+        /// The MCP server that served it; empty: built in.
+        pub server: String,
+        /// Why a built-in tool served it in an MCP server's place; empty: it did not.
+        pub fallback: String,
     }
 
     /// Parameters of `approve`.

@@ -287,7 +287,13 @@ impl Calls<'_> {
             content = Outbound::from_static("(no output)");
         }
         step.messages.push(Message::Tool { call_id: call.id.clone(), content });
-        step.reports.push(ToolCallReport { name: call.name.clone(), verdict, ok: output.ok });
+        step.reports.push(ToolCallReport {
+            name: call.name.clone(),
+            verdict,
+            ok: output.ok,
+            server: output.server,
+            fallback: output.fallback,
+        });
         step.rests.push(output.rests);
         if !self.ask.request.ephemeral {
             self.agent.sessions.touch_files(self.key, self.limits, &output.files);

@@ -14,12 +14,13 @@ mod file;
 mod key;
 mod kind;
 mod load;
+pub mod mcp;
 mod project;
 mod rules;
 mod table;
 mod url;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::redact::Settings;
 
@@ -27,6 +28,7 @@ pub use fault::{Fault, Faults, Place};
 pub use key::{Key, Project, Reload};
 pub use kind::{Kind, Value};
 pub use load::{Diff, Env, Loaded, Source, file_path};
+pub use mcp::{ApprovalMode, HttpServer, McpServer, McpServers, Protocol, Role, Scope, StdioServer, Transport};
 pub use project::{PROJECT_FILE, tighten};
 pub use table::{KEYS, nearest_key};
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[chat]`: read by the client through `agentd config get`.
     pub chat: ChatConfig,
+    /// `[mcp_servers.NAME]`.
+    pub mcp_servers: Arc<McpServers>,
 }
 
 /// `[provider]`: which model answers.

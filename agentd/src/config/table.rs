@@ -366,6 +366,7 @@ impl Default for Config {
 /// A configuration before the table has filled it. Holds no default of its own.
 fn blank() -> Config {
     Config {
+        mcp_servers: std::sync::Arc::default(),
         provider: ProviderConfig {
             kind: ProviderKind::Auto,
             base_url: None,

@@ -104,6 +104,10 @@ pub struct ToolOutput {
     pub files: Vec<PathBuf>,
     /// What the text depends on, if that is known.
     pub rests: Rests,
+    /// The MCP server that served the call; empty: built in.
+    pub server: String,
+    /// Why a built-in tool served it in an MCP server's place; empty: it did not.
+    pub fallback: String,
 }
 
 impl ToolOutput {

@@ -71,6 +71,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         Just(Request::Models(ModelsRequest {})),
         cache_request(),
         memory_request(),
+        mcp_request(),
     ]
 }
 
@@ -102,6 +103,91 @@ fn memory_request() -> impl Strategy<Value = Request> {
             all,
             conversation
         })),
+    ]
+}
+
+fn mcp_request() -> impl Strategy<Value = Request> {
+    let call = (text(), text(), text(), text(), any::<u64>()).prop_map(|(cwd, server, tool, arguments, timeout_ms)| {
+        Request::McpCall(McpCallRequest { cwd, server, tool, arguments, timeout_ms })
+    });
+    prop_oneof![
+        text().prop_map(|cwd| Request::McpList(McpListRequest { cwd })),
+        (text(), text()).prop_map(|(cwd, server)| Request::McpTools(McpToolsRequest { cwd, server })),
+        call,
+        (text(), text()).prop_map(|(cwd, server)| Request::McpRestart(McpRestartRequest { cwd, server })),
+        (text(), text(), any::<u32>()).prop_map(|(cwd, server, lines)| Request::McpLogs(McpLogsRequest {
+            cwd,
+            server,
+            lines
+        })),
+        (text(), text()).prop_map(|(cwd, sha256)| Request::McpApprove(McpApproveRequest { cwd, sha256 })),
+    ]
+}
+
+fn mcp_server() -> impl Strategy<Value = McpServer> {
+    let texts = proptest::array::uniform10(text());
+    let counts = any::<([u64; 9], Option<u64>, u32, u32)>();
+    (texts, counts, money(), money()).prop_map(|(texts, (counts, next_try_ms, pid, tools), p50, p95)| {
+        let [name, project, source, transport, command, role, state, error, era, server] = texts;
+        let [uptime_ms, start_ms, restarts, calls, failures, timeouts, truncated, truncated_bytes, fallbacks] = counts;
+        McpServer {
+            name,
+            project,
+            source,
+            transport,
+            command,
+            role,
+            state,
+            error,
+            era,
+            server,
+            pid,
+            uptime_ms,
+            start_ms,
+            next_try_ms,
+            restarts,
+            tools,
+            calls,
+            failures,
+            timeouts,
+            truncated,
+            truncated_bytes,
+            call_ms_p50: p50,
+            call_ms_p95: p95,
+            fallbacks,
+        }
+    })
+}
+
+fn mcp_project() -> impl Strategy<Value = McpProject> {
+    (text(), text(), any::<bool>(), vec(fact(), 0..4), vec(text(), 0..4))
+        .prop_map(|(path, sha256, approved, servers, faults)| McpProject { path, sha256, approved, servers, faults })
+}
+
+fn mcp_tool() -> impl Strategy<Value = McpTool> {
+    ((text(), text(), text(), text()), (text(), text(), any::<bool>())).prop_map(
+        |((name, server, tool, description), (approval, schema, read_only))| McpTool {
+            name,
+            server,
+            tool,
+            description,
+            read_only,
+            approval,
+            schema,
+        },
+    )
+}
+
+fn mcp_response() -> impl Strategy<Value = (&'static str, Response)> {
+    prop_oneof![
+        (vec(mcp_server(), 0..4), option::of(mcp_project()))
+            .prop_map(|(servers, project)| ("mcp.list", McpReport { servers, project }.into())),
+        vec(mcp_tool(), 0..4).prop_map(|tools| ("mcp.tools", McpToolsReport { tools }.into())),
+        (text(), any::<bool>(), money())
+            .prop_map(|(text, ok, elapsed_ms)| ("mcp.call", McpCallReport { text, ok, elapsed_ms }.into())),
+        mcp_server().prop_map(|server| ("mcp.restart", McpRestartReport { server }.into())),
+        vec(text(), 0..4).prop_map(|lines| ("mcp.logs", McpLogsReport { lines }.into())),
+        mcp_project().prop_map(|project| ("mcp.approve", McpApproveReport { project }.into())),
     ]
 }
 
@@ -142,7 +228,8 @@ fn usage() -> impl Strategy<Value = Usage> {
 
 fn answer() -> impl Strategy<Value = Answer> {
     let texts = (text(), text(), text(), text());
-    let call = (text(), verdict(), any::<bool>()).prop_map(|(name, verdict, ok)| ToolCallReport { name, verdict, ok });
+    let call = (text(), verdict(), any::<bool>(), text(), text())
+        .prop_map(|(name, verdict, ok, server, fallback)| ToolCallReport { name, verdict, ok, server, fallback });
     let counts = any::<(u32, u32, u64)>();
     let money = (option::of(money()), option::of(money()));
     let memory = (option::of(cached()), option::of(similar()), text());
@@ -332,6 +419,7 @@ pub(crate) fn response() -> impl Strategy<Value = (&'static str, Response)> {
         models().prop_map(|it| ("models", it.into())),
         cache_response(),
         memory_response(),
+        mcp_response(),
     ]
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Request)> {
     ]
     .into_iter()
     .chain(kept_requests())
+    .chain(mcp_requests())
     .collect()
 }
 
@@ -53,6 +54,25 @@ fn kept_requests() -> Vec<(&'static str, Request)> {
         ("memory.restore", Request::Restore(RestoreRequest { path: "/home/u/b/f".into(), check_only: true })),
         ("memory.export", Request::Export(ExportRequest { cwd: cwd(), after: "7".into() })),
         ("memory.forget", Request::Forget(ForgetRequest { cwd: cwd(), all: true, conversation: "c-1".into() })),
+    ]
+}
+
+fn mcp_requests() -> Vec<(&'static str, Request)> {
+    let (cwd, server) = (|| "/home/u/p".to_owned(), || "git".to_owned());
+    let call = McpCallRequest {
+        cwd: cwd(),
+        server: server(),
+        tool: "git_log".into(),
+        arguments: "{}".into(),
+        timeout_ms: 5_000,
+    };
+    vec![
+        ("mcp.list", Request::McpList(McpListRequest { cwd: cwd() })),
+        ("mcp.tools", Request::McpTools(McpToolsRequest { cwd: cwd(), server: server() })),
+        ("mcp.call", Request::McpCall(call)),
+        ("mcp.restart", Request::McpRestart(McpRestartRequest { cwd: cwd(), server: server() })),
+        ("mcp.logs", Request::McpLogs(McpLogsRequest { cwd: cwd(), server: server(), lines: 20 })),
+        ("mcp.approve", Request::McpApprove(McpApproveRequest { cwd: cwd(), sha256: "00ff".into() })),
     ]
 }
 
@@ -107,7 +127,64 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         ),
         ("memory.export", ExportPage { records: vec!["{}".into()], next: "7".into() }.into()),
         ("memory.forget", ForgetReport { erased: vec![fact()] }.into()),
+        ("mcp.list", McpReport { servers: vec![mcp_server()], project: Some(mcp_project()) }.into()),
+        ("mcp.tools", McpToolsReport { tools: vec![mcp_tool()] }.into()),
+        ("mcp.call", McpCallReport { text: "a".into(), ok: true, elapsed_ms: 1.5 }.into()),
+        ("mcp.restart", McpRestartReport { server: mcp_server() }.into()),
+        ("mcp.logs", McpLogsReport { lines: vec!["started".into()] }.into()),
+        ("mcp.approve", McpApproveReport { project: mcp_project() }.into()),
     ]
+}
+
+fn mcp_server() -> McpServer {
+    McpServer {
+        name: "git".into(),
+        project: "/home/u/p".into(),
+        source: "config".into(),
+        transport: "stdio".into(),
+        command: "mcp-server-git".into(),
+        role: "command".into(),
+        state: "ready".into(),
+        error: "it ended".into(),
+        era: "modern".into(),
+        server: "mcp-git 1.0".into(),
+        pid: 4712,
+        uptime_ms: 60_000,
+        start_ms: 900,
+        next_try_ms: Some(500),
+        restarts: 1,
+        tools: 12,
+        calls: 30,
+        failures: 2,
+        timeouts: 1,
+        truncated: 3,
+        truncated_bytes: 70_000,
+        call_ms_p50: 0.5,
+        call_ms_p95: 7.5,
+        fallbacks: 4,
+    }
+}
+
+fn mcp_project() -> McpProject {
+    McpProject {
+        path: "/home/u/p/.mcp.json".into(),
+        sha256: "00ff".into(),
+        approved: true,
+        servers: vec![fact()],
+        faults: vec!["no command".into()],
+    }
+}
+
+fn mcp_tool() -> McpTool {
+    McpTool {
+        name: "mcp__git__git_log".into(),
+        server: "git".into(),
+        tool: "git_log".into(),
+        description: "Show the log".into(),
+        read_only: true,
+        approval: "allow".into(),
+        schema: "{}".into(),
+    }
 }
 
 fn fact() -> Fact {
@@ -198,7 +275,13 @@ fn answer() -> Answer {
         cost_usd: Some(0.000_25),
         saved_usd: Some(0.5),
         turns: 2,
-        tool_calls: vec![ToolCallReport { name: "read_text_file".into(), verdict: Verdict::Approved, ok: true }],
+        tool_calls: vec![ToolCallReport {
+            name: "read_text_file".into(),
+            verdict: Verdict::Approved,
+            ok: true,
+            server: "files".into(),
+            fallback: "it is starting".into(),
+        }],
         redactions: 1,
         elapsed_ms: 1_234,
         cached: Some(Cached { id: "0a1b".into(), question: "why?".into(), age_s: 60, dependencies: 20, lenient: true }),
