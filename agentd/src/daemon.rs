@@ -9,7 +9,7 @@ pub(crate) mod watch;
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -174,6 +174,11 @@ impl Daemon {
     /// Holds the caps of the memory.
     pub async fn hold_caps(&self) {
         self.agent.memory.clean_up(&self.config().memory, self.agent.clock.now()).await;
+    }
+
+    /// Where the daemon keeps what outlives it.
+    pub fn state_dir(&self) -> &Path {
+        &self.endpoint.state_dir
     }
 
     /// True once the daemon takes no new turns.
