@@ -294,6 +294,8 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
     let background = watch::start(&daemon);
     ready();
+    // Not before: the first ask does not wait for it. No service may be started before it is done.
+    let reaping = tokio::spawn(process::reap_left_behind(daemon.endpoint.state_dir.clone()));
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
     let broken = tokio::select! {
         () = signals.wait_for_stop(&daemon) => None,
@@ -312,6 +314,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         }
     };
     background.cancel();
+    reaping.abort();
     daemon.closing.cancel();
     if broken.is_none() {
         let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;

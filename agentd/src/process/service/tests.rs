@@ -89,7 +89,7 @@ async fn a_service_sees_the_allow_list_and_its_own_variables_which_win() {
     let service = start(command(&["env"], &own)).await.unwrap();
     let text = all_of(service.stdout).await;
     let known = |name: &str| {
-        ["PATH", "A_TOKEN"].contains(&name)
+        ["PATH", "A_TOKEN", COOKIE].contains(&name)
             || environment::PASSED.contains(&name)
             || environment::FIXED.iter().any(|(fixed, _)| *fixed == name)
     };
@@ -213,4 +213,44 @@ async fn a_stop_that_is_dropped_goes_on() {
     drop(service.stdin);
     assert!(timeout(Duration::from_millis(50), service.handle.stop()).await.is_err());
     eventually("the service is gone", || gone(pid)).await;
+}
+
+#[tokio::test]
+async fn a_note_is_kept_while_a_service_runs_and_tells_nothing_of_it() {
+    let state = tempfile::tempdir().unwrap();
+    let own = [("A_TOKEN", "secret-value")];
+    let command = command(&["sh", "-c", "echo secret-argument; read line"], &own);
+    let service = start_now(command, Some(state.path())).unwrap();
+    let notes = notes::left(state.path());
+    assert_eq!(notes.first().map(|note| note.mark.pid), Some(service.handle.pid()));
+    assert_eq!(notes.first().map(|note| note.mark.pipes.len()), Some(3));
+    let stat = tree::stat(service.handle.pid()).unwrap();
+    let file = state.path().join(format!("children/{}-{}", stat.pid, stat.start));
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("secret"));
+    assert_eq!(crate::process::reap_left_behind(state.path().to_owned()).await, 0, "it runs under us");
+    assert!(file.exists() && !gone(service.handle.pid()));
+    drop(service.stdin);
+    service.handle.stop().await;
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_note_goes_with_a_dropped_handle_too() {
+    let state = tempfile::tempdir().unwrap();
+    let service = start_now(command(&["sleep", "600"], &[]), Some(state.path())).unwrap();
+    drop(service);
+    eventually("the note is gone", || notes::left(state.path()).is_empty()).await;
+}
+
+#[tokio::test]
+async fn without_a_place_for_notes_a_service_runs_all_the_same() {
+    let mut service = start_now(command(&["true"], &[]), Some(Path::new("/proc/version"))).unwrap();
+    assert_eq!(service.handle.ended().await, "exit code 0");
+}
+
+#[tokio::test]
+async fn a_service_cannot_be_given_the_cookie_of_another() {
+    let service = start(command(&["sh", "-c", "echo $AGENTD_SERVICE"], &[(COOKIE, "another")])).await.unwrap();
+    let text = all_of(service.stdout).await;
+    assert!(Uuid::try_parse(text.trim()).is_ok(), "{text}");
 }
