@@ -6,7 +6,7 @@ use tokio::{io::AsyncReadExt as _, time::Instant};
 use super::*;
 use crate::process::{
     become_subreaper,
-    tests::{DEADLINE, eventually, gone, pid_in},
+    tests::{DEADLINE, SERVING, eventually, gone, pid_in},
 };
 
 fn command(argv: &[&str], env: &[(&str, &str)]) -> ServiceCommand {
@@ -253,4 +253,59 @@ async fn a_service_cannot_be_given_the_cookie_of_another() {
     let service = start(command(&["sh", "-c", "echo $AGENTD_SERVICE"], &[(COOKIE, "another")])).await.unwrap();
     let text = all_of(service.stdout).await;
     assert!(Uuid::try_parse(text.trim()).is_ok(), "{text}");
+}
+
+#[tokio::test]
+async fn sigkill_of_the_daemon_leaves_no_service() {
+    let state = tempfile::tempdir().unwrap();
+    let (directory, away) = (state.path().to_str().unwrap(), state.path().join("away"));
+    let line = format!(
+        "trap '' TERM HUP; echo $$ > {directory}/leader; {}",
+        detached(&away, "while :; do read line; sleep 1; done")
+    );
+    #[expect(clippy::disallowed_methods, reason = "this is the process module")]
+    let mut daemon =
+        std::process::Command::new(std::env::current_exe().unwrap()).args([SERVING, directory, &line]).spawn().unwrap();
+    let (leader, away) = (pid_in(&state.path().join("leader")).await, pid_in(&away).await);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let begin = Instant::now();
+    eventually("leader and detached child are gone", || gone(leader) && gone(away)).await;
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_wide_and_deep_tree_is_gone_soon_after_its_leader() {
+    // Each shell of a chain of 20 starts the next and three detached ones.
+    let chain = "n=$1; for i in 1 2 3; do (setsid sleep 600 &); done; \
+        if [ $n -gt 0 ]; then sh -c \"$0\" \"$0\" $((n - 1)); else echo; sleep 600; fi";
+    let mut service = start(command(&["sh", "-c", chain, chain, "20"], &[])).await.unwrap();
+    timeout(DEADLINE, service.stdout.read_u8()).await.unwrap().unwrap();
+    let (supervisor, leader) = (service.handle.pid(), leader(&service.handle).await);
+    let below = tree::below(supervisor);
+    assert!(below.len() > 80, "{}", below.len());
+    let begin = Instant::now();
+    signal(leader, Signal::KILL);
+    let (how, _) = tokio::join!(service.handle.ended(), all_of(service.stdout));
+    let took = begin.elapsed();
+    eprintln!("{} processes gone in {took:?}", below.len());
+    assert_eq!(how, "signal 9");
+    assert!(below.iter().all(|stat| gone(stat.pid)));
+    assert!(took < SOON, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_daemon_forked_twice_by_python_is_gone_with_its_service() {
+    let directory = tempfile::tempdir().unwrap();
+    let away = directory.path().join("away");
+    let program = "import os, signal, sys, time\n\
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
+        if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.environ.clear()\n        \
+        open(sys.argv[1], 'w').write(f'{os.getpid()}\\n')\n        time.sleep(600)\n    os._exit(0)\n\
+        sys.stdin.read()\n";
+    let service = start(command(&["python3", "-c", program, away.to_str().unwrap()], &[])).await.unwrap();
+    let away = pid_in(&away).await;
+    drop(service.stdin);
+    service.handle.stop().await;
+    assert!(gone(away));
 }
