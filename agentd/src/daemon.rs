@@ -318,6 +318,8 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
     let background = watch::start(&daemon);
     ready();
+    // Not before: the first ask does not wait for it. No service may be started before it is done.
+    let reaping = tokio::spawn(process::reap_left_behind(daemon.endpoint.state_dir.clone()));
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
     daemon.start_servers();
     let broken = tokio::select! {
@@ -337,6 +339,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         }
     };
     background.cancel();
+    reaping.abort();
     daemon.closing.cancel();
     let closed = async {
         if broken.is_none() {

@@ -229,6 +229,7 @@ impl Report {
 /// Locks, listens, runs. Guards end in reverse order: the socket, the runtime, the log, the lock.
 fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
+    process::keep_notes(start.endpoint.state_dir.clone());
     let foreground = matches!(report, Report::Foreground);
     let mut warnings = Vec::new();
     // Opens on a thread of its own while the rest gets ready.
