@@ -9,12 +9,15 @@
 //! - [`server`]: one server's supervisor: start, health, restarts, end.
 //! - [`pool`]: all of them, by name and project; what the rest of the daemon talks to.
 //! - [`catalog`]: the tools of a moment under the names the model sees.
-//! - [`project_file`]: the servers that a project brings itself, and their approval.
+//! - [`project_file`]: the servers that a project brings itself; [`approvals`]: which of them the user approved.
+//! - [`import`]: the files of other programs.
 //! - [`stderr`]: what a server wrote to its standard error, redacted, the end of it.
 
+mod approvals;
 pub mod catalog;
 pub mod client;
 pub mod connect;
+pub mod import;
 pub mod pool;
 pub mod project_file;
 pub mod server;
