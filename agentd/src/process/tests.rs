@@ -1,10 +1,23 @@
-use super::*;
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    environment::{FIXED, PASSED},
+    *,
+};
+use crate::redact::ModelView;
 
 /// First argument that makes the test program a small daemon: it runs one shell line and waits for ever.
 const DAEMON: &str = "__daemon_of_a_test";
 
 /// Longer than any of these tests needs, shorter than a runner's patience.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Makes the library's test program able to be its own supervisor, as the daemon's `main` is: a constructor runs before
 /// the test harness reads the command line.
@@ -51,7 +64,7 @@ fn shell(line: &str) -> Command {
 }
 
 /// Waits until `holds` does.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
@@ -59,7 +72,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn gone(pid: u32) -> bool {
+pub(super) fn gone(pid: u32) -> bool {
     tree::stat(pid).is_none_or(|stat| stat.zombie)
 }
 
@@ -69,7 +82,7 @@ fn written_pid(file: &Path) -> Option<u32> {
     text.strip_suffix('\n')?.parse().ok()
 }
 
-async fn pid_in(file: &Path) -> u32 {
+pub(super) async fn pid_in(file: &Path) -> u32 {
     eventually("the command writes a pid", || written_pid(file).is_some()).await;
     written_pid(file).unwrap()
 }

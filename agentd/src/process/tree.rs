@@ -60,6 +60,13 @@ pub(super) fn below(root: u32) -> Vec<Stat> {
     found
 }
 
+/// The first child that `parent` started, if it still runs. Others may have become its children since.
+pub(super) fn first_child(parent: u32) -> Option<u32> {
+    let children = all().into_iter().filter(|stat| stat.parent == parent);
+    let first = children.min_by_key(|stat| (stat.start, stat.pid))?;
+    (!first.zombie).then_some(first.pid)
+}
+
 /// True when `pid` is a process that we started, or one below such a process; false for our own pid.
 ///
 /// Used to refuse socket peers, so doubt counts as descent: a process that is gone, or a chain that cannot be read to
