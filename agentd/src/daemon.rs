@@ -28,12 +28,18 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
     llm::{Choice, Chooser},
+    mcp::{
+        connect::{Connect, ConnectError, Connection, Target},
+        pool::{Pool, Serve},
+        stderr::Stderr,
+    },
     memory::{Memory, store::Opening},
     observe::log::LogHandle,
     process,
     redact::{Redactor, Redactors},
     server::{Turns, accept, listen::Bound},
     sync::lock,
+    tools::BoxFuture,
 };
 
 /// How long turns may take to notice their cancellation at stop. Tools end their commands within 2 s of TERM.
@@ -98,12 +104,24 @@ pub struct Parts {
     pub memory: Arc<Memory>,
 }
 
+/// A pool that nothing was ever put into.
+fn no_servers() -> Arc<dyn Serve> {
+    struct Nowhere;
+    impl Connect for Nowhere {
+        fn connect(&self, _: Target, _: Arc<Stderr>) -> BoxFuture<'_, Result<Connection, ConnectError>> {
+            let (what, cure) = ("nothing connects".to_owned(), String::new());
+            Box::pin(std::future::ready(Err(ConnectError { what, cure, retry: false })))
+        }
+    }
+    Pool::new(Arc::new(Nowhere), PathBuf::new())
+}
+
 impl Daemon {
     /// A daemon that is about to be ready.
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let daemon = Self {
-            agent: Agent::new(clock, parts.config_dir, parts.memory),
+            agent: Agent::new(clock, parts.config_dir, parts.endpoint.state_dir.clone(), parts.memory, no_servers()),
             turns: Arc::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,

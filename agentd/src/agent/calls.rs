@@ -1,6 +1,6 @@
 //! One step's tool calls: checked, judged, approved, run, in the order the model gave them.
 //!
-//! Calls that only read run side by side, up to [`PARALLEL`]; their results keep the order of the calls. Every call
+//! Calls that only read, or whose server says that they may, run side by side, up to [`PARALLEL`]; their results keep the order of the calls. Every call
 //! gets exactly one result, whatever happens, so that the history stays valid.
 
 use std::{sync::Arc, time::Instant};
@@ -18,7 +18,7 @@ use crate::{
     llm::{Message, RawToolCall, ToolCall},
     memory::session::{SessionKey, SessionLimits},
     redact::Outbound,
-    tools::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, builtin},
+    tools::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, ToolSet, builtin},
 };
 
 /// Reads at once: enough to hide their latency, few enough for two cores and a spinning disk.
@@ -35,6 +35,8 @@ pub(super) struct Calls<'a> {
     pub(super) key: &'a SessionKey,
     pub(super) limits: SessionLimits,
     pub(super) context: ToolContext,
+    /// The tools of the conversation.
+    pub(super) tools: &'a ToolSet,
     /// Cancelled when the user is asked something: who waits for the same answer need not wait for a person.
     pub(super) asks_user: &'a CancellationToken,
 }
@@ -99,14 +101,14 @@ impl Calls<'_> {
         }
         let mut rest = checked.as_slice();
         while let Some(next) = rest.first() {
-            let together = rest.iter().take_while(|c| is_plain_read(c)).count().max(1);
+            let together = rest.iter().take_while(|c| runs_beside_others(c)).count().max(1);
             let (now, later) = rest.split_at(together);
             rest = later;
             if step.failure.is_some() || self.ask.cancel.is_cancelled() {
                 for one in now {
                     self.record(&mut step, one.call(), Outcome::not_run(NOT_RUN.into(), Verdict::Denied, None));
                 }
-            } else if is_plain_read(next) {
+            } else if runs_beside_others(next) {
                 let reads: Vec<BoxFuture<'_, Outcome>> =
                     now.iter().map(|one| -> BoxFuture<'_, Outcome> { Box::pin(self.settle(one)) }).collect();
                 let outcomes: Vec<_> = stream::iter(reads).buffered(PARALLEL).collect().await;
@@ -143,7 +145,7 @@ impl Calls<'_> {
                 None
             }
         };
-        let Some(tool) = self.agent.toolbox.get(&call.name) else {
+        let Some(tool) = self.tools.toolbox().get(&call.name) else {
             return Checked::Wrong(number, call, self.unknown_tool(&call.name));
         };
         match parse_arguments(&raw.arguments) {
@@ -168,7 +170,7 @@ impl Calls<'_> {
     }
 
     fn unknown_tool(&self, name: &str) -> String {
-        let names: Vec<_> = self.agent.toolbox.specs().map(|spec| spec.name.as_str()).collect();
+        let names: Vec<_> = self.tools.toolbox().specs().map(|spec| spec.name.as_str()).collect();
         let near = names.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
         let near = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
         format!("There is no tool named {name:?}.{near} Tools: {}.", names.join(", "))
@@ -203,7 +205,7 @@ impl Calls<'_> {
             message,
         };
         // A name that is no tool's is the model's text.
-        let known = self.agent.toolbox.get(&call.name).map_or("unknown", |tool| tool.spec().name.as_str());
+        let known = self.tools.toolbox().get(&call.name).map_or("unknown", |tool| tool.spec().name.as_str());
         tracing::info!(tool = known, ok = finished.ok, ms = finished.elapsed_ms, "tool call");
         self.ask.events.send(Event::ToolFinished(finished)).await;
         outcome
@@ -212,8 +214,8 @@ impl Calls<'_> {
     async fn judge_and_run(&self, ready: &Ready<'_>, summary: &str) -> Outcome {
         let verdict = match &ready.judgement {
             Judgement::Allow => Verdict::Allow,
-            // Of a call that only reads, policy judges the arguments alone; of others also what the project holds.
-            Judgement::Deny { reason } if ready.tool.spec().read_only => {
+            // Else it is judged also by what the project holds or what servers offer.
+            Judgement::Deny { reason } if ready.tool.is_judged_alone() => {
                 return Outcome::wrong(format!("Refused: {reason}"), Verdict::Denied);
             }
             Judgement::Deny { reason } => {
@@ -323,8 +325,8 @@ impl<'a> Checked<'a> {
     }
 }
 
-fn is_plain_read(checked: &Checked<'_>) -> bool {
-    matches!(checked, Checked::Ready(r) if r.tool.spec().read_only && r.judgement == Judgement::Allow)
+fn runs_beside_others(checked: &Checked<'_>) -> bool {
+    matches!(checked, Checked::Ready(r) if r.tool.overlaps() && r.judgement == Judgement::Allow)
 }
 
 /// The arguments as an object; blank text is no arguments.

@@ -44,7 +44,7 @@ use crate::{
 };
 
 use super::{
-    BoxFuture, Judgement, Project, Rests, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
+    BoxFuture, Judgement, Keeper, Project, Rests, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
     jail::{Jail, JailError},
     policy,
 };
@@ -121,6 +121,7 @@ struct Call {
     limits: ToolLimits,
     seen: Arc<Mutex<HashSet<PathBuf>>>,
     view: ModelView,
+    results: Keeper,
     arguments: Arguments,
 }
 
@@ -195,7 +196,8 @@ impl FileTool {
         let arguments = Arguments::check(&self.spec, arguments)?;
         let Some(project) = context.project.clone() else { return Err(NO_PROJECT.to_owned()) };
         let (limits, view) = (context.limits.clone(), context.view.clone());
-        Ok(Call { project, stop, limits, seen: Arc::clone(&context.seen), view, arguments })
+        let (seen, results) = (Arc::clone(&context.seen), context.results.clone());
+        Ok(Call { project, stop, limits, seen, view, results, arguments })
     }
 
     /// Why a call cannot be meant as it stands: a path or a pattern names a value that the model has not seen. The
