@@ -3,7 +3,11 @@
 //! Calls that only read, or whose server says that they may, run side by side, up to [`PARALLEL`]; their results keep the order of the calls. Every call
 //! gets exactly one result, whatever happens, so that the history stays valid.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use futures_util::{StreamExt, stream};
 use proto::{Approval, Decision, ErrorKind, Event, Failure, ToolCallReport, ToolFinished, ToolStarted, Verdict};
@@ -18,6 +22,7 @@ use crate::{
     llm::{Message, RawToolCall, ToolCall},
     memory::session::{SessionKey, SessionLimits},
     redact::Outbound,
+    sync::lock,
     tools::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, ToolSet, builtin},
 };
 
@@ -37,6 +42,8 @@ pub(super) struct Calls<'a> {
     pub(super) context: ToolContext,
     /// The tools of the conversation.
     pub(super) tools: &'a ToolSet,
+    /// Servers of which the user was told in this turn that built-in tools stand in for them.
+    pub(super) told: &'a Mutex<HashSet<String>>,
     /// Cancelled when the user is asked something: who waits for the same answer need not wait for a person.
     pub(super) asks_user: &'a CancellationToken,
 }
@@ -227,6 +234,10 @@ impl Calls<'_> {
             },
         };
         let mut output = ready.tool.call(&self.context, ready.arguments.clone()).await;
+        if !output.fallback.is_empty() {
+            output.fallback = self.ask.redactor.text(&output.fallback).to_string();
+            self.tell_fallback(&output.fallback).await;
+        }
         if verdict != Verdict::Allow {
             // Somebody said yes to this run, not to the next.
             output.rests = Rests::Unknown;
@@ -235,6 +246,15 @@ impl Calls<'_> {
             output.text = format!("{}\n\n[{warning}]", output.text);
         }
         Outcome::ran(output, verdict)
+    }
+
+    /// Says that a built-in tool stood in for a server: to the log each time, to the user once in a turn.
+    async fn tell_fallback(&self, why: &str) {
+        tracing::warn!(turn = %self.ask.turn, why, "a built-in tool served in a server's place");
+        let server = why.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).next().unwrap_or_default();
+        if lock(self.told).insert(server.to_owned()) {
+            self.ask.events.notice(format!("{why}; the built-in tools serve")).await;
+        }
     }
 
     async fn approve(

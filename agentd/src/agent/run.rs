@@ -3,7 +3,12 @@
 //! The history it works on is a copy that is valid for replay after every step; whatever ends the turn, the steps
 //! that were whole are kept, so that `-c` can go on from there.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use proto::{Answer, ErrorKind, Event, Failure, Retry, Source, Started, ToolCallReport};
 use tokio::sync::mpsc;
@@ -56,6 +61,8 @@ pub(super) struct Run<'a> {
     resting: Resting,
     /// A tool has seen something of the project.
     looked: bool,
+    /// See [`Calls::told`].
+    told: Mutex<HashSet<String>>,
     /// See [`Calls::asks_user`].
     asks_user: &'a CancellationToken,
 }
@@ -96,6 +103,7 @@ impl<'a> Run<'a> {
             reports: Vec::new(),
             resting: Resting::default(),
             looked: false,
+            told: Mutex::default(),
             asks_user,
         }
     }
@@ -307,6 +315,7 @@ impl<'a> Run<'a> {
             limits: self.place.session_limits(),
             asks_user: self.asks_user,
             tools: &self.tools,
+            told: &self.told,
             context: ToolContext {
                 results: Keeper::new(&self.agent.results, &self.conversation.results),
                 preferences: lasting::door(self.agent, self.ask, self.place),
