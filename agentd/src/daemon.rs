@@ -110,10 +110,12 @@ impl Daemon {
     /// A daemon that is about to be ready.
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let state_dir = parts.endpoint.state_dir.clone();
+        let mcp = Pool::new(parts.connect, state_dir.clone());
         let daemon = Self {
-            agent: Agent::new(clock, parts.config_dir, parts.memory),
+            agent: Agent::new(clock, parts.config_dir, state_dir, parts.memory, mcp.clone()),
             turns: Arc::default(),
-            mcp: Pool::new(parts.connect, parts.endpoint.state_dir.clone()),
+            mcp,
             servers_begun: Mutex::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
