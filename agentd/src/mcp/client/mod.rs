@@ -21,6 +21,8 @@ pub(crate) mod negotiate;
 mod open;
 mod pipe;
 mod rpc;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::{sync::Arc, time::Duration};

@@ -81,7 +81,7 @@ impl Rpc {
             biased;
             sent = sent => sent.map_err(|error| failure(&error))?,
             () = self.over.cancelled() => return Err(ClientError::Closed),
-            () = sleep_until(limits.deadline) => return Err(ClientError::Timeout(limits.quiet)),
+            () = sleep_until(limits.deadline) => return Err(ClientError::Timeout(limits.whole)),
         };
         Pending::new(handle, self.service.service()).answer(&self.over, limits).await
     }
@@ -89,7 +89,7 @@ impl Rpc {
     async fn list(&self, limit: Duration) -> Result<ToolList, ClientError> {
         let never = CancellationToken::new();
         let (mut listing, mut cursor, mut pages) = (Listing::default(), None::<String>, 0);
-        let limits = Limits { quiet: limit, deadline: Instant::now() + limit, cancel: &never };
+        let limits = Limits::new(limit, limit, &never);
         loop {
             let mut request = ListToolsRequest::default();
             request.params = cursor.clone().map(|cursor| PaginatedRequestParams::default().with_cursor(Some(cursor)));
@@ -126,7 +126,7 @@ impl Rpc {
     }
 
     async fn call_tool(&self, call: CallRequest) -> Result<CallResult, ClientError> {
-        let limits = Limits { quiet: call.timeout, deadline: Instant::now() + CALL_CAP, cancel: &call.cancel };
+        let limits = Limits::new(call.timeout, CALL_CAP, &call.cancel);
         let mut params = CallToolRequestParams::new(call.tool).with_arguments(call.arguments);
         for round in 0..ROUNDS_MAX {
             let request = ClientRequest::CallToolRequest(CallToolRequest::new(params.clone()));
@@ -157,7 +157,7 @@ impl Rpc {
 
     async fn lives(&self, limit: Duration) -> Result<(), ClientError> {
         let never = CancellationToken::new();
-        let limits = Limits { quiet: limit, deadline: Instant::now() + limit, cancel: &never };
+        let limits = Limits::new(limit, limit, &never);
         let request = match self.era {
             Era::Legacy => ClientRequest::PingRequest(PingRequest::default()),
             Era::Modern => ClientRequest::DiscoverRequest(DiscoverRequest::new(DiscoverRequestParams {})),
@@ -197,20 +197,26 @@ impl Client for Rpc {
 struct Limits<'a> {
     /// So long without an answer and without progress.
     quiet: Duration,
-    /// Whatever happens.
+    /// So long, whatever happens.
+    whole: Duration,
+    /// The end of that.
     deadline: Instant,
     /// The caller.
     cancel: &'a CancellationToken,
 }
 
-impl Limits<'_> {
+impl<'a> Limits<'a> {
+    fn new(quiet: Duration, whole: Duration, cancel: &'a CancellationToken) -> Self {
+        Self { quiet, whole, deadline: Instant::now() + whole, cancel }
+    }
+
     async fn pause(&self, length: Duration, over: &CancellationToken) -> Result<(), ClientError> {
         tokio::select! {
             biased;
             () = over.cancelled() => Err(ClientError::Closed),
             () = self.cancel.cancelled() => Err(ClientError::Cancelled),
             () = sleep(length) => Ok(()),
-            () = sleep_until(self.deadline) => Err(ClientError::Timeout(CALL_CAP)),
+            () = sleep_until(self.deadline) => Err(ClientError::Timeout(self.whole)),
         }
     }
 }
@@ -240,8 +246,8 @@ impl<'a> Pending<'a> {
                 () = limits.cancel.cancelled() => return Err(ClientError::Cancelled),
                 () = self.progress.notified() => quiet_until = Instant::now() + limits.quiet,
                 () = sleep_until(until) => {
-                    let capped = until == limits.deadline && limits.deadline < quiet_until;
-                    return Err(ClientError::Timeout(if capped { CALL_CAP.max(limits.quiet) } else { limits.quiet }));
+                    let whole = limits.deadline < quiet_until;
+                    return Err(ClientError::Timeout(if whole { limits.whole } else { limits.quiet }));
                 }
             }
         };
