@@ -72,6 +72,9 @@ pub fn main() -> ExitCode {
     if let Some(Command::Redact(redact)) = &cli.command {
         return cli::run_redact(&redact.command, cli.config.as_deref());
     }
+    if let Some(Command::Mcp(mcp)) = &cli.command {
+        return cli::run_mcp(mcp, cli.config.as_deref());
+    }
     match launch(&cli) {
         Ok(code) => code,
         Err(failed) => {
