@@ -146,9 +146,7 @@ pub(crate) fn filesystem(root: &Path, call: &PoolCall) -> Answer {
         }),
         "get_file_info" => fs::metadata(&path).map(|about| facts(&about)),
         "write_file" => fs::write(&path, text("content")).map(|()| format!("Successfully wrote to {path}")),
-        "create_directory" => {
-            fs::create_dir_all(&path).map(|()| format!("Successfully created directory {path}"))
-        }
+        "create_directory" => fs::create_dir_all(&path).map(|()| format!("Successfully created directory {path}")),
         "move_file" => fs::rename(&path, text("destination")).map(|()| "Successfully moved".to_owned()),
         "edit_file" => fs::read_to_string(&path).and_then(|mut whole| {
             for edit in texts("edits") {

@@ -102,7 +102,10 @@ async fn a_result_is_redacted_then_cut_and_the_rest_is_read_by_range() {
     let output = bench.call("mcp__git__log", json!({})).await;
     assert!(output.ok && output.rests == Rests::Unknown && output.server == "git");
     assert!(output.text.starts_with("line 0 [REDACTED:1]\n") && output.text.ends_with("line 19999 [REDACTED:1]\n"));
-    assert!(output.text.contains("bytes cut; read_text_file with path tool-result:1 and offset"), "the way to the rest");
+    assert!(
+        output.text.contains("bytes cut; read_text_file with path tool-result:1 and offset"),
+        "the way to the rest"
+    );
     assert!((45_000..51_000).contains(&output.text.len()), "{}", output.text.len());
     assert!(bench.fake.cut.load(Ordering::Relaxed) > 400_000);
     let range = json!({"path": "tool-result:1", "offset": 10_001, "limit": 2});
@@ -174,7 +177,9 @@ fn a_hidden_value_goes_to_no_server() {
     let tools = [tool("commit", false, ApprovalMode::Approve), tool("log", true, ApprovalMode::Auto)];
     let bench = bench(Fake::new(|_| said("")).with_tools(tools));
     bench.context.view.text(SECRET);
-    for arguments in [json!({"a": ["x [REDACTED:1]"]}), json!({"[REDACTED:1]": {}}), json!({"a": {"b": "[REDACTED:1]"}})] {
+    for arguments in
+        [json!({"a": ["x [REDACTED:1]"]}), json!({"[REDACTED:1]": {}}), json!({"a": {"b": "[REDACTED:1]"}})]
+    {
         for name in ["mcp__git__log", "mcp__git__commit"] {
             let Judgement::Deny { reason } = bench.judge(name, &arguments) else { panic!("{name} {arguments}") };
             assert!(reason.contains("goes to no server"), "{reason}");
