@@ -3,6 +3,7 @@
 //! Owns the flags and `agentd config …`. Output goes to stdout, faults to stderr. Exit codes: 0 ok, 2 usage, 78
 //! (`EX_CONFIG`) for a configuration with faults; systemd does not restart after 78.
 
+mod mcp_probe;
 mod redact;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
     process::ExitCode,
 };
 
+pub use mcp_probe::run_mcp_probe;
 pub use redact::{RedactArgs, RedactCommand, run_redact};
 
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +50,12 @@ pub enum Command {
     Config(ConfigArgs),
     /// Find and replace secrets in files or text.
     Redact(RedactArgs),
+    /// Connect to an MCP server over HTTP, call each of its tools once, and say what came of it.
+    #[command(hide = true)]
+    McpProbe {
+        /// Its address.
+        url: String,
+    },
 }
 
 /// `agentd config`.

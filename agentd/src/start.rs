@@ -67,6 +67,9 @@ pub fn main() -> ExitCode {
     if let Some(Command::Redact(redact)) = &cli.command {
         return cli::run_redact(&redact.command, cli.config.as_deref());
     }
+    if let Some(Command::McpProbe { url }) = &cli.command {
+        return cli::run_mcp_probe(url);
+    }
     match launch(&cli) {
         Ok(code) => code,
         Err(failed) => {
