@@ -79,8 +79,7 @@ async fn probe(url: &str, context: &Value) -> Result<String, String> {
 }
 
 async fn call(client: &SharedClient, tool: &str, arguments: Map<String, Value>) -> Result<String, ClientError> {
-    let request =
-        CallRequest { tool: tool.to_owned(), arguments, timeout: CALL, cancel: CancellationToken::new() };
+    let request = CallRequest { tool: tool.to_owned(), arguments, timeout: CALL, cancel: CancellationToken::new() };
     client.call(request).await.map(|result| format!("{:?}", result.content))
 }
 
@@ -135,7 +134,8 @@ mod tests {
     fn each_tool_is_called_once_with_what_its_schema_wants() {
         let schema = json!({"type": "object", "properties": {"a": {"type": "number"}, "b": {"default": "x"}}});
         let tools = [tool("add", schema.clone()), tool(ECHO, json!({"properties": {"schema": {"type": "object"}}}))];
-        let calls: Vec<_> = calls(&tools, &json!({})).into_iter().map(|(name, with)| (name, Value::Object(with))).collect();
+        let calls: Vec<_> =
+            calls(&tools, &json!({})).into_iter().map(|(name, with)| (name, Value::Object(with))).collect();
         assert_eq!(calls[0], ("add".to_owned(), json!({"a": 5, "b": "x"})));
         assert_eq!(calls[1], (ECHO.to_owned(), json!({"schema": schema})));
     }
