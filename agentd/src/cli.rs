@@ -4,6 +4,7 @@
 //! (`EX_CONFIG`) for a configuration with faults; systemd does not restart after 78.
 
 mod mcp;
+mod mcp_probe;
 mod redact;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use mcp::{McpArgs, McpCommand, run_mcp};
+pub use mcp_probe::run_mcp_probe;
 pub use redact::{RedactArgs, RedactCommand, run_redact};
 
 use clap::{Args, Parser, Subcommand};
@@ -52,6 +54,12 @@ pub enum Command {
     Redact(RedactArgs),
     /// Change the MCP servers of the configuration.
     Mcp(McpArgs),
+    /// Connect to an MCP server over HTTP, call each of its tools once, and say what came of it.
+    #[command(hide = true)]
+    McpProbe {
+        /// Its address.
+        url: String,
+    },
 }
 
 /// `agentd config`.

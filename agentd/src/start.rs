@@ -70,6 +70,9 @@ pub fn main() -> ExitCode {
     if let Some(Command::Mcp(mcp)) = &cli.command {
         return cli::run_mcp(mcp, cli.config.as_deref());
     }
+    if let Some(Command::McpProbe { url }) = &cli.command {
+        return cli::run_mcp_probe(url);
+    }
     match launch(&cli) {
         Ok(code) => code,
         Err(failed) => {

@@ -6,6 +6,8 @@
 mod connector;
 mod cures;
 mod life;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -16,6 +16,7 @@ use rmcp::{
     service::{RxJsonRpcMessage, TxJsonRpcMessage, select_protocol_version},
     transport::Transport,
 };
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Era, flight::SPOILT};
@@ -26,6 +27,7 @@ pub(super) const PROBE: Duration = Duration::from_secs(3);
 /// The ids of the first requests: not among those that rmcp gives, so that a late answer is nobody else's.
 const DISCOVER_ID: i64 = 1_000_001;
 const INITIALIZE_ID: i64 = 1_000_002;
+const AGAIN_ID: i64 = 1_000_003;
 /// Versions without `initialize` that we speak, the newest first.
 const MODERN: [ProtocolVersion; 1] = [ProtocolVersion::V_2026_07_28];
 
@@ -71,17 +73,20 @@ impl<T: Transport<RoleClient>> Talk<'_, T> {
         if greeting == Greeting::Legacy {
             return self.initialize().await;
         }
-        self.send(self.discover_request()).await?;
-        if greeting == Greeting::Either {
+        self.send(self.discover_request(DISCOVER_ID)).await?;
+        let mut answer = if greeting == Greeting::Either {
             match timeout_at(Instant::now() + PROBE, self.answer()).await {
-                Ok(answer) => self.discovered = Some(discovered(answer?.1)),
+                Ok(answer) => answer?.1,
                 Err(_) => return self.initialize().await,
             }
         } else {
-            self.discovered = Some(discovered(self.answer().await?.1));
+            self.answer().await?.1
+        };
+        if answer.as_ref().is_err_and(may_try_again) {
+            self.send(self.discover_request(AGAIN_ID)).await?;
+            answer = self.answer().await?.1;
         }
-        let server = self.discovered.take().unwrap_or_else(|| Err(String::new()))?;
-        Ok(Agreed { era: Era::Modern, server })
+        Ok(Agreed { era: Era::Modern, server: discovered(answer)? })
     }
 
     /// Goes on when `server/discover` is answered late, for a server that answers both speaks both, and the last word
@@ -91,8 +96,8 @@ impl<T: Transport<RoleClient>> Talk<'_, T> {
         self.send(JsonRpcMessage::request(request, RequestId::Number(INITIALIZE_ID))).await?;
         let answer = loop {
             match self.answer().await {
-                Ok((DISCOVER_ID, answer)) => self.discovered = Some(discovered(answer)),
-                Ok((_, answer)) => break answer,
+                Ok((INITIALIZE_ID, answer)) => break answer.map_err(|error| words(&error)),
+                Ok((_, answer)) => self.discovered = Some(discovered(answer)),
                 Err(why) => break Err(why),
             }
         };
@@ -111,7 +116,7 @@ impl<T: Transport<RoleClient>> Talk<'_, T> {
         }
     }
 
-    fn discover_request(&self) -> TxJsonRpcMessage<RoleClient> {
+    fn discover_request(&self, id: i64) -> TxJsonRpcMessage<RoleClient> {
         let [version] = MODERN;
         let config = self.config;
         let mut request = DiscoverRequest::new(DiscoverRequestParams {});
@@ -120,7 +125,7 @@ impl<T: Transport<RoleClient>> Talk<'_, T> {
             config.client_info.clone(),
             config.capabilities.clone(),
         ));
-        JsonRpcMessage::request(ClientRequest::DiscoverRequest(request), RequestId::Number(DISCOVER_ID))
+        JsonRpcMessage::request(ClientRequest::DiscoverRequest(request), RequestId::Number(id))
     }
 
     async fn send(&mut self, message: TxJsonRpcMessage<RoleClient>) -> Result<(), String> {
@@ -128,7 +133,7 @@ impl<T: Transport<RoleClient>> Talk<'_, T> {
     }
 
     /// The next answer to one of our requests, and to which. An error without an id answers the only one there may be.
-    async fn answer(&mut self) -> Result<(i64, Result<ServerResult, String>), String> {
+    async fn answer(&mut self) -> Result<(i64, Result<ServerResult, ErrorData>), String> {
         loop {
             let Some(message) = self.transport.receive().await else {
                 return Err("it ended before it answered the first request".to_owned());
@@ -142,7 +147,7 @@ impl<T: Transport<RoleClient>> Talk<'_, T> {
                 JsonRpcMessage::Error(error) => {
                     let id = error.id.as_ref().map_or(Some(INITIALIZE_ID), number);
                     if let Some(id) = id {
-                        return Ok((id, Err(words(&error.error))));
+                        return Ok((id, Err(error.error)));
                     }
                 }
                 JsonRpcMessage::Request(_) => self.reply(message).await?,
@@ -169,11 +174,20 @@ fn number(id: &RequestId) -> Option<i64> {
         RequestId::Number(id) => *id,
         RequestId::String(id) => id.parse().ok()?,
     };
-    [DISCOVER_ID, INITIALIZE_ID].contains(&id).then_some(id)
+    [DISCOVER_ID, INITIALIZE_ID, AGAIN_ID].contains(&id).then_some(id)
 }
 
-fn discovered(answer: Result<ServerResult, String>) -> Result<ServerPeerInfo, String> {
-    let ServerResult::DiscoverResult(result) = answer? else {
+/// True when a server refuses our version although it speaks it: once more, and it may have thought better of it.
+fn may_try_again(error: &ErrorData) -> bool {
+    let supported = error.data.as_ref().and_then(|data| data.get("supported")).and_then(Value::as_array);
+    error.code == ErrorCode::UNSUPPORTED_PROTOCOL_VERSION
+        && supported.is_some_and(|versions| {
+            MODERN.iter().any(|version| versions.iter().any(|one| one.as_str() == Some(version.as_str())))
+        })
+}
+
+fn discovered(answer: Result<ServerResult, ErrorData>) -> Result<ServerPeerInfo, String> {
+    let ServerResult::DiscoverResult(result) = answer.map_err(|error| words(&error))? else {
         return Err("its answer to server/discover is none".to_owned());
     };
     let version = select_protocol_version(&MODERN, &result.supported_versions);

@@ -17,7 +17,9 @@ use reqwest::{
 };
 use rmcp::transport::{
     DynamicTransportError, StreamableHttpClientTransport,
-    streamable_http_client::{AuthRequiredError, InsufficientScopeError, StreamableHttpClientTransportConfig},
+    streamable_http_client::{
+        AuthRequiredError, InsufficientScopeError, StreamableHttpClientTransportConfig, StreamableHttpError,
+    },
 };
 
 use super::{ClientError, LINE_MAX, greet::root};
@@ -132,7 +134,17 @@ fn client(tls: bool, loopback: bool) -> Result<Client, String> {
 
 /// Why a message could not be sent, in one sentence; an address is not repeated.
 pub(super) fn why(error: &(dyn Error + 'static)) -> String {
-    if is_unauthorized(error) { UNAUTHORIZED.to_owned() } else { root(error) }
+    if is_unauthorized(error) {
+        return UNAUTHORIZED.to_owned();
+    }
+    match error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+        // rmcp's type names no source, and this error's own text repeats the address.
+        Some(StreamableHttpError::Client(error)) => match error.source() {
+            Some(source) => root(source),
+            None => "the request failed".to_owned(),
+        },
+        _ => root(error),
+    }
 }
 
 /// True when [`why`] said that somebody should log in.
@@ -140,9 +152,10 @@ pub(crate) fn wants_token(why: &str) -> bool {
     why == UNAUTHORIZED
 }
 
-/// The failure of a request whose answer says that somebody should log in.
-pub(super) fn refused(error: &DynamicTransportError) -> Option<ClientError> {
-    is_unauthorized(error.error.as_ref()).then(|| ClientError::Transport(UNAUTHORIZED.to_owned()))
+/// The failure of a request over HTTP; `None` when it was not sent over HTTP.
+pub(super) fn failure(error: &DynamicTransportError) -> Option<ClientError> {
+    let error: &(dyn Error + 'static) = error.error.as_ref();
+    error.is::<StreamableHttpError<reqwest::Error>>().then(|| ClientError::Transport(why(error)))
 }
 
 fn is_unauthorized(error: &(dyn Error + 'static)) -> bool {

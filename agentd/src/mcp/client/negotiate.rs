@@ -64,7 +64,7 @@ pub(crate) async fn negotiate<A: Attempt>(
             break;
         }
     }
-    Err(refused(known, &reasons, limit))
+    Err(refused(known, &reasons, attempts.starts()))
 }
 
 fn plan(known: Known<'_>, starts: bool) -> Vec<(Greeting, Option<Duration>)> {
@@ -79,7 +79,7 @@ fn plan(known: Known<'_>, starts: bool) -> Vec<(Greeting, Option<Duration>)> {
     }
 }
 
-fn refused(known: Known<'_>, reasons: &[String], limit: Duration) -> ConnectError {
+fn refused(known: Known<'_>, reasons: &[String], starts: bool) -> ConnectError {
     let mut what = reasons.last().cloned().unwrap_or_default();
     // The first reason is worth a word when it is another one.
     if let [first, .., last] = reasons
@@ -87,24 +87,23 @@ fn refused(known: Known<'_>, reasons: &[String], limit: Duration) -> ConnectErro
     {
         what = format!("{last}; before that: {first}");
     }
-    let named = match known.protocol {
+    let name = known.name;
+    let look = if starts {
+        format!("`agentctl mcp logs {name}` shows what it wrote")
+    } else {
+        format!("check that it runs, and mcp_servers.{name}.url")
+    };
+    let setting = match known.protocol {
         Protocol::Auto => None,
         Protocol::Legacy => Some("legacy"),
         Protocol::Modern => Some("modern"),
     };
-    let cure = named.map_or_else(
-        || {
-            let seconds = limit.as_secs().max(1);
-            format!("`agentctl mcp logs {}` shows what it wrote; startup_timeout_sec is {seconds}", known.name)
-        },
-        |named| {
-            format!(
-                "mcp_servers.{}.protocol is {named:?}; `auto` finds out what the server speaks, `agentctl mcp logs {}` shows \
-                 what it wrote",
-                known.name, known.name
-            )
-        },
-    );
+    let cure = match setting {
+        None => look,
+        Some(setting) => {
+            format!("mcp_servers.{name}.protocol is {setting:?}, and `auto` finds out what it speaks; {look}")
+        }
+    };
     ConnectError { what, cure, retry: true }
 }
 

@@ -296,7 +296,7 @@ fn failure(error: &ServiceError) -> ClientError {
             ClientError::Rpc { code: i64::from(error.code.0), message: error.message.to_string() }
         }
         ServiceError::TransportClosed => ClientError::Closed,
-        ServiceError::TransportSend(error) => super::http::refused(error).unwrap_or_else(|| sending(error)),
+        ServiceError::TransportSend(error) => super::http::failure(error).unwrap_or_else(|| sending(error)),
         ServiceError::Cancelled { .. } => ClientError::Cancelled,
         other => ClientError::BadAnswer(other.to_string()),
     }

@@ -52,6 +52,7 @@ pub struct Connector {
     state_dir: PathBuf,
     environment: Environment,
     denied: Mutex<Vec<String>>,
+    questions: Questions,
 }
 
 impl Connector {
@@ -62,7 +63,14 @@ impl Connector {
 
     /// The same, with an environment of its own.
     pub fn with_environment(state_dir: PathBuf, environment: Environment) -> Self {
-        Self { state_dir, environment, denied: Mutex::default() }
+        Self { state_dir, environment, denied: Mutex::default(), questions: Questions::default() }
+    }
+
+    /// What happens when a server asks the user something. Default: it is declined.
+    #[must_use]
+    pub fn with_questions(mut self, questions: Questions) -> Self {
+        self.questions = questions;
+        self
     }
 
     /// Names of variables that no server gets, whatever the configuration says: those of the provider's keys.
@@ -98,7 +106,7 @@ impl Connector {
                 let variable = |name: &str| (self.environment)(name)?.into_string().ok();
                 let endpoint = Endpoint::new(server, &variable);
                 let endpoint = endpoint.map_err(|(what, cure)| ConnectError { what, cure, retry: false })?;
-                let mut calls = Calls { name: &target.name, server, endpoint };
+                let mut calls = Calls { name: &target.name, server, endpoint, questions: self.questions };
                 negotiate(known, target.timeout, &mut calls).await
             }
         }
@@ -139,7 +147,7 @@ impl Starts<'_> {
         let end = CancellationToken::new();
         let keeping = tokio::spawn(Arc::clone(&self.stderr).keep(stderr));
         let mut life = ProcessLife { handle, guard: end.clone().drop_guard(), end: end.clone(), keeping };
-        let opening = Opening { greeting, deadline, questions: Questions::Declined, end };
+        let opening = Opening { greeting, deadline, questions: self.connector.questions, end };
         match opening.over_streams(stdout, stdin, Arc::clone(&self.stderr)).await {
             Ok(opened) => {
                 let pid = life.handle.leader_pid().await.unwrap_or_else(|| life.handle.pid());
@@ -242,6 +250,7 @@ struct Calls<'a> {
     name: &'a str,
     server: &'a HttpServer,
     endpoint: Endpoint,
+    questions: Questions,
 }
 
 impl Attempt for Calls<'_> {
@@ -260,7 +269,7 @@ impl Calls<'_> {
     async fn call(&self, greeting: Greeting, deadline: Instant) -> Result<Connection, Failed> {
         let end = CancellationToken::new();
         let guard = end.clone().drop_guard();
-        let opening = Opening { greeting, deadline, questions: Questions::Declined, end };
+        let opening = Opening { greeting, deadline, questions: self.questions, end };
         let opened = opening.over_http(&self.endpoint).await.map_err(|why| self.explain(why))?;
         let life = RemoteLife { over: opened.over, end: guard };
         Ok(Connection { client: opened.client, pid: 0, told: opened.told, life: Box::new(life) })
