@@ -12,7 +12,7 @@ use std::{
     process::ExitCode,
 };
 
-pub use mcp::{McpArgs, McpCommand, run_mcp};
+pub use mcp::{AddArgs, ImportArgs, McpArgs, McpCommand, run_mcp};
 pub use redact::{RedactArgs, RedactCommand, run_redact};
 
 use clap::{Args, Parser, Subcommand};
