@@ -1,14 +1,15 @@
 //! The running daemon: what all connections share, and its life from ready to stopped.
 //!
-//! Stop order: no new turns, drain, cancel turns, close connections, end children, unlink the socket, unlock. A
-//! second signal skips the rest.
+//! Stop order: no new turns, drain, cancel turns, close connections and stop MCP servers, end children, unlink the
+//! socket, unlock. A second signal skips the rest.
 
+mod servers;
 mod signals;
 pub(crate) mod watch;
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -28,6 +29,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
     llm::{Choice, Chooser},
+    mcp::{connect::Connect, pool::Pool},
     memory::{Memory, store::Opening},
     observe::log::LogHandle,
     process,
@@ -50,6 +52,10 @@ pub struct Daemon {
     pub agent: Agent,
     /// Running turns.
     pub turns: Arc<Turns>,
+    /// The MCP servers.
+    pub mcp: Arc<Pool>,
+    /// True once the servers were started: from then on a reload is passed on to them.
+    servers_begun: Mutex<bool>,
     endpoint: Endpoint,
     socket: PathBuf,
     current: Mutex<Arc<Current>>,
@@ -96,15 +102,21 @@ pub struct Parts {
     pub config_dir: Option<PathBuf>,
     /// What outlives the sessions, still opening.
     pub memory: Arc<Memory>,
+    /// Makes the connections to MCP servers.
+    pub connect: Arc<dyn Connect>,
 }
 
 impl Daemon {
     /// A daemon that is about to be ready.
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let state_dir = parts.endpoint.state_dir.clone();
+        let mcp = Pool::new(parts.connect, state_dir.clone());
         let daemon = Self {
-            agent: Agent::new(clock, parts.config_dir, parts.memory),
+            agent: Agent::new(clock, parts.config_dir, state_dir, parts.memory, mcp.clone()),
             turns: Arc::default(),
+            mcp,
+            servers_begun: Mutex::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
             current: Mutex::new(Arc::new(Current::new(parts.loaded))),
@@ -152,6 +164,7 @@ impl Daemon {
             log.set_redactor(redactors.kept(false).clone());
         }
         self.agent.memory.set_redactor(redactors.kept(false).clone());
+        self.mcp.set_redactor(redactors.kept(false).clone());
         *lock(&self.redactors) = redactors;
     }
 
@@ -163,6 +176,11 @@ impl Daemon {
     /// Holds the caps of the memory.
     pub async fn hold_caps(&self) {
         self.agent.memory.clean_up(&self.config().memory, self.agent.clock.now()).await;
+    }
+
+    /// Where the daemon keeps what outlives it.
+    pub fn state_dir(&self) -> &Path {
+        &self.endpoint.state_dir
     }
 
     /// True once the daemon takes no new turns.
@@ -230,10 +248,17 @@ impl Daemon {
                 fact("redaction", redactors.describe(current.config.redact.outbound)),
                 fact("redacted", redactors.counts().describe()),
                 fact("memory", self.agent.memory.describe()),
+                fact("mcp", self.describe_servers()),
                 fact("sandbox", "none; writes and commands outside the read-only list ask".into()),
             ],
-            warnings: self.warnings.iter().chain(&self.agent.memory.warnings()).map(|it| told(it)).collect(),
+            warnings: self.all_warnings().iter().map(|warning| told(warning)).collect(),
         }
+    }
+
+    /// What is not as it should be, of the start, the memory and the servers.
+    fn all_warnings(&self) -> Vec<String> {
+        let now = self.agent.memory.warnings().into_iter().chain(self.mcp.warnings());
+        self.warnings.iter().cloned().chain(now).collect()
     }
 
     /// Begins to stop; the reply leaves before connections close.
@@ -264,6 +289,7 @@ impl Daemon {
         }
         *lock(&self.current) = Arc::new(Current::new(new));
         self.renew_redactors(lock(&self.chosen).as_ref());
+        self.renew_servers();
         self.hold_caps().await;
         tracing::info!(changed = diff.changed.len(), "configuration reloaded");
         Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart })
@@ -294,7 +320,10 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
     let background = watch::start(&daemon);
     ready();
+    // Not before: the first ask does not wait for it. No service may be started before it is done.
+    let reaping = tokio::spawn(process::reap_left_behind(daemon.endpoint.state_dir.clone()));
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
+    daemon.start_servers();
     let broken = tokio::select! {
         () = signals.wait_for_stop(&daemon) => None,
         () = daemon.draining.cancelled() => None,
@@ -312,12 +341,20 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         }
     };
     background.cancel();
+    reaping.abort();
     daemon.closing.cancel();
-    if broken.is_none() {
-        let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;
-    }
-    if !hurried {
-        // Otherwise each command's supervisor ends its tree when it sees that we are gone.
+    let closed = async {
+        if broken.is_none() {
+            let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;
+        }
+    };
+    if hurried {
+        // Each child's supervisor ends its tree when it sees that we are gone.
+        closed.await;
+    } else {
+        // Side by side: no turn runs any more, and a server may take its time. It ends before the other children, which
+        // are ended as they stand.
+        tokio::join!(closed, daemon.mcp.stop());
         process::stop_all().await;
     }
     let memory = Arc::clone(&daemon.agent.memory);

@@ -22,10 +22,15 @@ use crate::{
     cli::{self, Cli, Command},
     config::{Config, Loaded},
     daemon::{self, Daemon, Parts},
+    mcp::{
+        connect::{Connect, ConnectError, Connection, Target},
+        stderr::Stderr,
+    },
     memory::Memory,
     observe, paths, process,
     redact::{Redactor, is_redacting},
     server::listen::{self, Lock},
+    tools::BoxFuture,
 };
 
 /// Exit code of a configuration that cannot be used; systemd does not restart after it.
@@ -227,6 +232,7 @@ impl Report {
 /// Locks, listens, runs. Guards end in reverse order: the socket, the runtime, the log, the lock.
 fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
+    process::keep_notes(start.endpoint.state_dir.clone());
     let foreground = matches!(report, Report::Foreground);
     let mut warnings = Vec::new();
     // Opens on a thread of its own while the rest gets ready.
@@ -265,6 +271,7 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
             warnings,
             config_dir: paths::config_dir(),
             memory,
+            connect: Arc::new(NoClient),
         }));
         daemon.load_memory(opening).await;
         let ended = daemon::run(daemon, bound, || report.ready(&ready)).await;
@@ -275,6 +282,16 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     drop(log);
     drop(lock);
     result
+}
+
+/// Connects to no MCP server: this build has no client.
+struct NoClient;
+
+impl Connect for NoClient {
+    fn connect(&self, _: Target, _: Arc<Stderr>) -> BoxFuture<'_, Result<Connection, ConnectError>> {
+        let (what, cure) = ("this agentd has no MCP client".to_owned(), "install a build that has one".to_owned());
+        Box::pin(async { Err(ConnectError { what, cure, retry: false }) })
+    }
 }
 
 fn say(line: &str) {
