@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 
-pub use mcp::{McpArgs, McpCommand, run_mcp};
+pub use mcp::{AddArgs, ImportArgs, McpArgs, McpCommand, run_mcp};
 pub use mcp_probe::run_mcp_probe;
 pub use redact::{RedactArgs, RedactCommand, run_redact};
 
