@@ -107,6 +107,11 @@ impl Line {
         self.dead.send_replace(Some(how.to_owned()));
     }
 
+    /// Nothing of it is left.
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.borrow().is_some()
+    }
+
     async fn died(&self) -> String {
         let mut dead = self.dead.subscribe();
         let how = dead.wait_for(Option::is_some).await.unwrap().clone();
@@ -125,7 +130,7 @@ impl Line {
         }
         let work = async {
             time::sleep(delay).await;
-            if self.is_wedged.load(Ordering::SeqCst) || self.dead.borrow().is_some() {
+            if self.is_wedged.load(Ordering::SeqCst) || self.is_dead() {
                 pending::<()>().await;
             }
         };

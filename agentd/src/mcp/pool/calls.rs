@@ -34,39 +34,35 @@ pub(super) fn not_ready(instance: &Instance) -> PoolError {
 }
 
 impl Pool {
-    pub(super) async fn serve(&self, view: &View, call: PoolCall) -> Result<CallResult, PoolError> {
+    pub(super) async fn serve(&self, view: &View, mut call: PoolCall) -> Result<CallResult, PoolError> {
         let (config, instance) = self.instance(view, &call.server)?;
-        let failed = |error| PoolError::Failed { server: call.server.clone(), error };
+        let failed = |error| PoolError::Failed { server: instance.key.name.clone(), error };
         if !config.offers(&call.tool) {
             let message = format!("the configuration switches the tool {:?} off", call.tool);
             return Err(failed(ClientError::Rpc { code: INVALID_PARAMS, message }));
         }
+        let cancel = call.cancel.clone();
         let live = tokio::select! {
             live = up(&instance, config, call.wait) => live,
-            () = call.cancel.cancelled() => return Err(failed(ClientError::Cancelled)),
+            () = cancel.cancelled() => return Err(failed(ClientError::Cancelled)),
         };
         let Some(live) = live else { return Err(not_ready(&instance)) };
         let timeout = call.timeout.unwrap_or_else(|| self.time_for(config));
-        let request = |timeout| CallRequest {
-            tool: call.tool.clone(),
-            arguments: call.arguments.clone(),
-            timeout,
-            cancel: call.cancel.clone(),
-        };
+        let again = self.may_repeat(&instance, &call.tool).then(|| request(&mut call.clone(), timeout));
         let begun = Instant::now();
-        let first = instance.call(&live, request(timeout)).await;
-        if !matches!(first, Err(ClientError::Closed)) || !self.may_repeat(&instance, &call.tool) {
+        let first = instance.call(&live, request(&mut call, timeout)).await;
+        let Some(mut again) = again.filter(|_| matches!(first, Err(ClientError::Closed))) else {
             return first.map_err(failed);
-        }
-        let left = timeout.saturating_sub(begun.elapsed()).max(RETRY_MIN);
+        };
+        let left = || timeout.saturating_sub(begun.elapsed()).max(RETRY_MIN);
         let next = tokio::select! {
-            next = time::timeout(RETRY_WAIT.min(left), instance.newer(live.generation)) => next.ok().flatten(),
-            () = call.cancel.cancelled() => return Err(failed(ClientError::Cancelled)),
+            next = time::timeout(RETRY_WAIT.min(left()), instance.newer(live.generation)) => next.ok().flatten(),
+            () = cancel.cancelled() => return Err(failed(ClientError::Cancelled)),
         };
         let Some(next) = next else { return first.map_err(failed) };
         tracing::info!(server = %call.server, "a call is made again after a restart");
-        let left = timeout.saturating_sub(begun.elapsed()).max(RETRY_MIN);
-        instance.call(&next, request(left)).await.map_err(failed)
+        again.timeout = left();
+        instance.call(&next, again).await.map_err(failed)
     }
 
     fn time_for(&self, config: &McpServer) -> Duration {
@@ -94,6 +90,12 @@ impl Pool {
         });
         join_all(waits).await.into_iter().collect()
     }
+}
+
+/// The request of a call; its arguments, which may be a whole file, are taken.
+fn request(call: &mut PoolCall, timeout: Duration) -> CallRequest {
+    let arguments = std::mem::take(&mut call.arguments);
+    CallRequest { tool: call.tool.clone(), arguments, timeout, cancel: call.cancel.clone() }
 }
 
 /// The connection of an instance, waited for or not.

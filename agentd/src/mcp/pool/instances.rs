@@ -152,6 +152,10 @@ impl Pool {
         let gone = books.instances.iter().filter(|(key, instance)| is_gone(key, instance));
         let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
         gone.iter().for_each(|key| self.drop_instance(books, key));
+        if books.own.len() >= INSTANCES_MAX {
+            // Each is compared anew the next time: nothing is lost.
+            books.own.clear();
+        }
         if view.own.is_empty() {
             books.own.remove(project);
         } else {

@@ -2,5 +2,6 @@
 
 mod calls;
 mod catalogs;
+mod chaos;
 mod days;
 mod reload;

@@ -167,7 +167,7 @@ impl Instance {
 
     /// The connection, if it serves.
     pub(in crate::mcp) fn live(&self) -> Option<Live> {
-        self.status.borrow().live.clone()
+        self.status.borrow().live.clone().filter(|live| !live.gone.is_cancelled())
     }
 
     /// Has it started, without waiting.

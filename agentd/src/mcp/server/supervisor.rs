@@ -370,13 +370,13 @@ impl Supervisor {
         if self.config.is_lazy() && self.instance.figures.unused_for() >= IDLE {
             return self.end(Then::Idle);
         }
-        let is_busy = self.instance.figures.is_busy();
         if up.check.is_none() && up.check_at <= Instant::now() {
-            up.check_at = Instant::now() + CHECK_EVERY;
-            // A server that is at work may be too busy to answer; the call has a deadline of its own.
-            if !is_busy || up.misses > 0 {
+            // Who has just served lives; who is at work may be too busy to say so, and the call has a deadline.
+            let rest = CHECK_EVERY.saturating_sub(self.instance.figures.unused_for());
+            if up.misses > 0 || rest.is_zero() {
                 up.check = Some(check(&up.live));
             }
+            up.check_at = Instant::now() + rest;
         }
         if up.takes_list() {
             up.list = Some(list(&up.live, &self.common));
