@@ -1,8 +1,9 @@
 //! The daemon's command line, and the commands that need no running daemon.
 //!
-//! Owns the flags and `agentd config …`. Output goes to stdout, faults to stderr. Exit codes: 0 ok, 2 usage, 78
+//! Owns the flags and `agentd config …`; [`redact`] and [`mcp`] have theirs. Output goes to stdout, faults to stderr. Exit codes: 0 ok, 2 usage, 78
 //! (`EX_CONFIG`) for a configuration with faults; systemd does not restart after 78.
 
+mod mcp;
 mod redact;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
     process::ExitCode,
 };
 
+pub use mcp::{McpArgs, McpCommand, run_mcp};
 pub use redact::{RedactArgs, RedactCommand, run_redact};
 
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +50,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Find and replace secrets in files or text.
     Redact(RedactArgs),
+    /// Change the MCP servers of the configuration.
+    Mcp(McpArgs),
 }
 
 /// `agentd config`.

@@ -110,10 +110,12 @@ impl Daemon {
     /// A daemon that is about to be ready.
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let state_dir = parts.endpoint.state_dir.clone();
+        let mcp = Pool::new(parts.connect, state_dir.clone());
         let daemon = Self {
-            agent: Agent::new(clock, parts.config_dir, parts.memory),
+            agent: Agent::new(clock, parts.config_dir, state_dir, parts.memory, mcp.clone()),
             turns: Arc::default(),
-            mcp: Pool::new(parts.connect, parts.endpoint.state_dir.clone()),
+            mcp,
             servers_begun: Mutex::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
@@ -318,6 +320,8 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
     let background = watch::start(&daemon);
     ready();
+    // Not before: the first ask does not wait for it. No service may be started before it is done.
+    let reaping = tokio::spawn(process::reap_left_behind(daemon.endpoint.state_dir.clone()));
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
     daemon.start_servers();
     let broken = tokio::select! {
@@ -337,6 +341,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         }
     };
     background.cancel();
+    reaping.abort();
     daemon.closing.cancel();
     let closed = async {
         if broken.is_none() {

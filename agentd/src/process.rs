@@ -8,6 +8,7 @@
 //! - [`command`]: runs to its end, output kept; [`service`]: stays, output is the caller's.
 //! - [`running`]: a supervisor at work, for both; [`register`]: all of them.
 //! - [`strays`]: what fell to us because its supervisor was killed.
+//! - [`notes`] about services, and what is [`left_behind`] of them when daemon and supervisors are killed in one blow.
 //! - [`environment`]: what a child sees of ours. [`tree`]: the process table.
 //!
 //! Invariants:
@@ -19,12 +20,15 @@
 //!   is killed (SIGKILL too), nothing of the child runs a few seconds later.
 //! - Our direct children are the supervisors and nothing else. A direct child that is no registered supervisor was
 //!   orphaned to us because somebody killed its supervisor: a stray, which [`kill_strays`] ends.
+//! - When the daemon and the supervisors are killed in one blow, the next daemon ends what is left of the services.
 //!
-//! Not covered: a child that kills its supervisor and the daemon in the same moment (same uid, no sandbox yet).
+//! Not covered: a command that kills its supervisor and the daemon in the same moment (same uid, no sandbox yet).
 
 mod command;
 mod environment;
 mod intake;
+mod left_behind;
+mod notes;
 mod output;
 mod register;
 mod running;
@@ -35,6 +39,8 @@ mod tree;
 
 pub use command::{Command, Ending, Finished, run};
 pub use environment::find_program;
+pub use left_behind::reap_left_behind;
+pub use notes::keep_notes;
 pub use output::Output;
 pub use register::has_started_any;
 pub use running::set_supervisor_program;
@@ -97,6 +103,10 @@ pub async fn stop_all() {
         }
     }
     kill_strays().await;
+    // Nobody waits for the handles of services any more: their notes go here.
+    if let Some(state_dir) = notes::state_dir() {
+        reap_left_behind(state_dir.to_owned()).await;
+    }
 }
 
 #[cfg(test)]

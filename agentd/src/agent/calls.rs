@@ -1,9 +1,13 @@
 //! One step's tool calls: checked, judged, approved, run, in the order the model gave them.
 //!
-//! Calls that only read run side by side, up to [`PARALLEL`]; their results keep the order of the calls. Every call
+//! Calls that only read, or whose server says that they may, run side by side, up to [`PARALLEL`]; their results keep the order of the calls. Every call
 //! gets exactly one result, whatever happens, so that the history stays valid.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use futures_util::{StreamExt, stream};
 use proto::{Approval, Decision, ErrorKind, Event, Failure, ToolCallReport, ToolFinished, ToolStarted, Verdict};
@@ -18,7 +22,8 @@ use crate::{
     llm::{Message, RawToolCall, ToolCall},
     memory::session::{SessionKey, SessionLimits},
     redact::Outbound,
-    tools::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, builtin},
+    sync::lock,
+    tools::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, ToolSet, builtin},
 };
 
 /// Reads at once: enough to hide their latency, few enough for two cores and a spinning disk.
@@ -35,6 +40,10 @@ pub(super) struct Calls<'a> {
     pub(super) key: &'a SessionKey,
     pub(super) limits: SessionLimits,
     pub(super) context: ToolContext,
+    /// The tools of the conversation.
+    pub(super) tools: &'a ToolSet,
+    /// Servers of which the user was told in this turn that built-in tools stand in for them.
+    pub(super) told: &'a Mutex<HashSet<String>>,
     /// Cancelled when the user is asked something: who waits for the same answer need not wait for a person.
     pub(super) asks_user: &'a CancellationToken,
 }
@@ -99,14 +108,14 @@ impl Calls<'_> {
         }
         let mut rest = checked.as_slice();
         while let Some(next) = rest.first() {
-            let together = rest.iter().take_while(|c| is_plain_read(c)).count().max(1);
+            let together = rest.iter().take_while(|c| runs_beside_others(c)).count().max(1);
             let (now, later) = rest.split_at(together);
             rest = later;
             if step.failure.is_some() || self.ask.cancel.is_cancelled() {
                 for one in now {
                     self.record(&mut step, one.call(), Outcome::not_run(NOT_RUN.into(), Verdict::Denied, None));
                 }
-            } else if is_plain_read(next) {
+            } else if runs_beside_others(next) {
                 let reads: Vec<BoxFuture<'_, Outcome>> =
                     now.iter().map(|one| -> BoxFuture<'_, Outcome> { Box::pin(self.settle(one)) }).collect();
                 let outcomes: Vec<_> = stream::iter(reads).buffered(PARALLEL).collect().await;
@@ -143,7 +152,7 @@ impl Calls<'_> {
                 None
             }
         };
-        let Some(tool) = self.agent.toolbox.get(&call.name) else {
+        let Some(tool) = self.tools.toolbox().get(&call.name) else {
             return Checked::Wrong(number, call, self.unknown_tool(&call.name));
         };
         match parse_arguments(&raw.arguments) {
@@ -168,7 +177,7 @@ impl Calls<'_> {
     }
 
     fn unknown_tool(&self, name: &str) -> String {
-        let names: Vec<_> = self.agent.toolbox.specs().map(|spec| spec.name.as_str()).collect();
+        let names: Vec<_> = self.tools.toolbox().specs().map(|spec| spec.name.as_str()).collect();
         let near = names.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
         let near = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
         format!("There is no tool named {name:?}.{near} Tools: {}.", names.join(", "))
@@ -203,7 +212,7 @@ impl Calls<'_> {
             message,
         };
         // A name that is no tool's is the model's text.
-        let known = self.agent.toolbox.get(&call.name).map_or("unknown", |tool| tool.spec().name.as_str());
+        let known = self.tools.toolbox().get(&call.name).map_or("unknown", |tool| tool.spec().name.as_str());
         tracing::info!(tool = known, ok = finished.ok, ms = finished.elapsed_ms, "tool call");
         self.ask.events.send(Event::ToolFinished(finished)).await;
         outcome
@@ -212,8 +221,8 @@ impl Calls<'_> {
     async fn judge_and_run(&self, ready: &Ready<'_>, summary: &str) -> Outcome {
         let verdict = match &ready.judgement {
             Judgement::Allow => Verdict::Allow,
-            // Of a call that only reads, policy judges the arguments alone; of others also what the project holds.
-            Judgement::Deny { reason } if ready.tool.spec().read_only => {
+            // Else it is judged also by what the project holds or what servers offer.
+            Judgement::Deny { reason } if ready.tool.is_judged_alone() => {
                 return Outcome::wrong(format!("Refused: {reason}"), Verdict::Denied);
             }
             Judgement::Deny { reason } => {
@@ -225,6 +234,10 @@ impl Calls<'_> {
             },
         };
         let mut output = ready.tool.call(&self.context, ready.arguments.clone()).await;
+        if !output.fallback.is_empty() {
+            output.fallback = self.ask.redactor.text(&output.fallback).to_string();
+            self.tell_fallback(&output.fallback).await;
+        }
         if verdict != Verdict::Allow {
             // Somebody said yes to this run, not to the next.
             output.rests = Rests::Unknown;
@@ -233,6 +246,15 @@ impl Calls<'_> {
             output.text = format!("{}\n\n[{warning}]", output.text);
         }
         Outcome::ran(output, verdict)
+    }
+
+    /// Says that a built-in tool stood in for a server: to the log each time, to the user once in a turn.
+    async fn tell_fallback(&self, why: &str) {
+        tracing::warn!(turn = %self.ask.turn, why, "a built-in tool served in a server's place");
+        let server = why.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).next().unwrap_or_default();
+        if lock(self.told).insert(server.to_owned()) {
+            self.ask.events.notice(format!("{why}; the built-in tools serve")).await;
+        }
     }
 
     async fn approve(
@@ -323,8 +345,8 @@ impl<'a> Checked<'a> {
     }
 }
 
-fn is_plain_read(checked: &Checked<'_>) -> bool {
-    matches!(checked, Checked::Ready(r) if r.tool.spec().read_only && r.judgement == Judgement::Allow)
+fn runs_beside_others(checked: &Checked<'_>) -> bool {
+    matches!(checked, Checked::Ready(r) if r.tool.overlaps() && r.judgement == Judgement::Allow)
 }
 
 /// The arguments as an object; blank text is no arguments.

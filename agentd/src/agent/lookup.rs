@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Agent, Ask,
     place::{self, Place},
+    toolsets::ToolSets,
 };
 use crate::{
     config::{Config, ProviderKind, Similarity},
@@ -111,8 +112,9 @@ struct Lookup {
     memory: Arc<Memory>,
     config: Arc<Config>,
     config_dir: Option<PathBuf>,
+    state_dir: PathBuf,
+    toolsets: Arc<ToolSets>,
     redactors: Arc<Redactors>,
-    prefix: Fingerprint,
     uid: u32,
     cwd: PathBuf,
     prompt: String,
@@ -143,8 +145,9 @@ impl Lookup {
             memory: Arc::clone(&agent.memory),
             config: Arc::clone(&ask.config),
             config_dir: agent.config_dir.clone(),
+            state_dir: agent.state_dir.clone(),
+            toolsets: Arc::clone(&agent.toolsets),
             redactors: Arc::clone(&ask.redactors),
-            prefix: agent.prefix_fingerprint,
             uid: ask.uid,
             cwd: PathBuf::from(&request.cwd),
             prompt: request.prompt.clone(),
@@ -159,7 +162,7 @@ impl Lookup {
     }
 
     fn run(self) -> Result<Arc<Look>, Failure> {
-        let place = place::survey(&self.cwd, &self.config, self.config_dir.as_deref())?;
+        let place = place::survey(&self.cwd, &self.config, self.config_dir.as_deref(), &self.state_dir)?;
         let config = &place.config;
         let online = config.provider.kind != ProviderKind::Offline;
         let off = config.answers.similarity == Similarity::Off || config.memory.cache_size == 0;
@@ -189,7 +192,7 @@ impl Lookup {
             model,
             endpoint,
             thinking: place.config.provider.thinking,
-            prefix: self.prefix,
+            prefix: self.toolsets.current(&place.mcp).fingerprint(),
             redact: &place.config.redact,
             cuts: (place.config.limits.result_cap, place.config.exec.output_cap),
         });

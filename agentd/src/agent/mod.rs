@@ -17,10 +17,11 @@ mod place;
 mod run;
 mod served;
 mod speech;
+mod toolsets;
 mod turn;
 mod verdict;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use proto::{AskRequest, Body, Event, RequestId, ServerMessage};
 use tokio::sync::mpsc;
@@ -34,27 +35,18 @@ pub use turn::answer;
 use crate::{
     clock::Clock,
     config::Config,
-    context::SYSTEM_PROMPT,
-    llm::ToolDefinition,
-    memory::{
-        Memory,
-        answers::{fingerprint, flight::Flights},
-        kept::Fingerprint,
-        session::Sessions,
-    },
+    mcp::pool::Serve,
+    memory::{Memory, answers::flight::Flights, kept::Fingerprint, session::Sessions},
     offline::Offline,
     redact::{Redactor, Redactors},
-    tools::{Toolbox, builtin},
+    tools::results::Results,
 };
 
 /// What every turn of the daemon shares.
 pub struct Agent {
-    /// All tools.
-    pub toolbox: Toolbox,
-    /// The same as the provider is told about them: frozen and sorted, part of the prompt prefix.
-    pub definitions: Arc<[ToolDefinition]>,
-    /// Of system prompt and tool list: part of what makes two asks the same.
-    pub prefix_fingerprint: Fingerprint,
+    toolsets: Arc<toolsets::ToolSets>,
+    /// Where whole results are kept of which a model is shown a part.
+    results: Arc<Results>,
     /// Session memory.
     pub sessions: Arc<Sessions>,
     /// What outlives the sessions.
@@ -68,27 +60,26 @@ pub struct Agent {
     /// Wall clock: prices and ages.
     pub clock: Arc<dyn Clock>,
     /// Directory of the global AGENTS.md.
-    pub config_dir: Option<std::path::PathBuf>,
+    pub config_dir: Option<PathBuf>,
+    /// Where approvals of project files are remembered.
+    state_dir: PathBuf,
 }
 
 /// What makes two asks the same while one of them is answered: scope, exact key, attachments.
 type FlightKey = (Fingerprint, Fingerprint, Fingerprint);
 
 impl Agent {
-    /// An agent with the built-in tools.
-    pub fn new(clock: Arc<dyn Clock>, config_dir: Option<std::path::PathBuf>, memory: Arc<Memory>) -> Self {
-        let toolbox = Toolbox::new(builtin::toolbox());
-        let definitions: Arc<[ToolDefinition]> = toolbox
-            .specs()
-            .map(|spec| ToolDefinition {
-                name: spec.name.clone(),
-                description: spec.description.clone(),
-                parameters: spec.parameters.clone(),
-            })
-            .collect();
+    /// An agent with the built-in tools and those of the servers in `pool`.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        config_dir: Option<PathBuf>,
+        state_dir: PathBuf,
+        memory: Arc<Memory>,
+        pool: Arc<dyn Serve>,
+    ) -> Self {
         Self {
-            toolbox,
-            prefix_fingerprint: prefix_fingerprint(&definitions),
+            toolsets: Arc::new(toolsets::ToolSets::new(pool)),
+            results: Arc::default(),
             memory,
             sweeps: Arc::default(),
             flights: Flights::default(),
@@ -97,20 +88,9 @@ impl Agent {
             offline: Arc::default(),
             clock,
             config_dir,
-            definitions,
+            state_dir,
         }
     }
-
-    /// The frozen part of every request: system prompt and tool list.
-    pub fn prefix(&self) -> (&'static str, &[ToolDefinition]) {
-        (SYSTEM_PROMPT, &self.definitions)
-    }
-}
-
-fn prefix_fingerprint(definitions: &[ToolDefinition]) -> Fingerprint {
-    let tools = definitions.iter().flat_map(|it| [it.name.clone(), it.description.clone(), it.parameters.to_string()]);
-    let parts: Vec<String> = std::iter::once(SYSTEM_PROMPT.to_owned()).chain(tools).collect();
-    fingerprint(parts.iter().map(String::as_str))
 }
 
 /// One question on its way.

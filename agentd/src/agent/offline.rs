@@ -59,6 +59,7 @@ pub(super) async fn answer(
             messages: conversation.messages(),
             exchange: Exchange { question, answer: found.text, replay: false },
             preferences: None,
+            tools: None,
             rests: Some(Arc::default()),
             now: agent.clock.now(),
         });

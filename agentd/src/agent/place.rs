@@ -14,9 +14,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{self, Config, Similarity},
     context::{self, Instructions},
+    mcp::{
+        pool::View,
+        project_file::{self, PROJECT_FILE, ProjectFile},
+    },
     memory::session::SessionLimits,
     redact::ModelView,
-    tools::{Project, ToolContext, ToolLimits},
+    tools::{Keeper, Project, ToolContext, ToolLimits},
 };
 
 /// Where a question is asked.
@@ -29,6 +33,10 @@ pub(super) struct Place {
     pub(super) config: Arc<Config>,
     /// AGENTS.md files that apply.
     pub(super) instructions: Instructions,
+    /// The MCP servers that are seen from here.
+    pub(super) mcp: View,
+    /// What is to be said about servers of the project that are not used; empty: nothing.
+    pub(super) unused_servers: String,
 }
 
 impl Place {
@@ -55,7 +63,16 @@ impl Place {
             output_cap: self.config.exec.output_cap,
             result_cap: self.config.limits.result_cap,
         };
-        ToolContext { project: self.project.clone(), cancel, limits, seen, view, preferences: None }
+        ToolContext {
+            project: self.project.clone(),
+            cancel,
+            limits,
+            seen,
+            view,
+            preferences: None,
+            mcp: self.mcp.clone(),
+            results: Keeper::default(),
+        }
     }
 
     /// Bounds of the session.
@@ -67,8 +84,14 @@ impl Place {
     }
 }
 
-/// Finds the project and what it says. Blocking.
-pub(super) fn survey(cwd: &Path, config: &Arc<Config>, config_dir: Option<&Path>) -> Result<Place, Failure> {
+/// Finds the project and what it says. Blocking. `config_dir` has the global AGENTS.md, `state_dir` the approvals of
+/// project files.
+pub(super) fn survey(
+    cwd: &Path,
+    config: &Arc<Config>,
+    config_dir: Option<&Path>,
+    state_dir: &Path,
+) -> Result<Place, Failure> {
     let (cwd, project) = locate(cwd)?;
     let config = match &project {
         Some(project) => config::tighten(config, &project.root).map(Arc::new).map_err(|faults| {
@@ -77,7 +100,30 @@ pub(super) fn survey(cwd: &Path, config: &Arc<Config>, config_dir: Option<&Path>
         None => Arc::clone(config),
     };
     let instructions = context::read_instructions(config_dir, project.as_ref(), &cwd);
-    Ok(Place { cwd, project: project.map(Arc::new), config, instructions })
+    let key_env = &config.provider.api_key_env;
+    let file = project.as_ref().and_then(|project| project_file::read(&project.root, state_dir, key_env));
+    let unused_servers = file.as_ref().map(unused).unwrap_or_default();
+    let mcp = View {
+        user: Arc::clone(&config.mcp_servers),
+        project: project.as_ref().map(|project| project.root.clone()),
+        own: file.filter(|file| file.approved).map(|file| file.servers).unwrap_or_default(),
+    };
+    Ok(Place { cwd, project: project.map(Arc::new), config, instructions, mcp, unused_servers })
+}
+
+/// Why a project's servers are not used; empty when they are.
+fn unused(file: &ProjectFile) -> String {
+    match (file.faults.is_empty(), file.approved) {
+        (true, true) => String::new(),
+        (false, _) => format!("{PROJECT_FILE} of this project has faults: agentctl mcp list"),
+        (true, false) => {
+            let count = file.servers.len();
+            let servers = if count == 1 { "server" } else { "servers" };
+            format!(
+                "{PROJECT_FILE} of this project names {count} {servers} that you have not approved: agentctl mcp approve"
+            )
+        }
+    }
 }
 
 /// What sessions of a directory are filed under, see [`Place::home`].

@@ -3,7 +3,12 @@
 //! The history it works on is a copy that is valid for replay after every step; whatever ends the turn, the steps
 //! that were whole are kept, so that `-c` can go on from there.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use proto::{Answer, ErrorKind, Event, Failure, Retry, Source, Started, ToolCallReport};
 use tokio::sync::mpsc;
@@ -22,7 +27,7 @@ use crate::{
         session::{Commit, Conversation, Exchange, SessionKey},
     },
     redact::{ModelView, Outbound, Redacted},
-    tools::{Rests, ToolContext, observed::Resting},
+    tools::{Keeper, Rests, ToolContext, ToolSet, observed::Resting},
 };
 
 /// Deltas that may wait for a slow client before the provider's stream is read no further.
@@ -42,6 +47,7 @@ pub(super) struct Run<'a> {
     provider: &'a Provider,
     model: String,
     messages: Vec<Message>,
+    tools: Arc<ToolSet>,
     guard: LoopGuard,
     turns: u32,
     usage: Usage,
@@ -55,6 +61,8 @@ pub(super) struct Run<'a> {
     resting: Resting,
     /// A tool has seen something of the project.
     looked: bool,
+    /// See [`Calls::told`].
+    told: Mutex<HashSet<String>>,
     /// See [`Calls::asks_user`].
     asks_user: &'a CancellationToken,
 }
@@ -86,6 +94,8 @@ impl<'a> Run<'a> {
             provider,
             model,
             messages: conversation.messages(),
+            // A history goes on with the tools that it began with, or nothing of it would be in the prefix cache.
+            tools: conversation.tools().unwrap_or_else(|| agent.toolsets.current(&place.mcp)),
             guard: LoopGuard::default(),
             turns: 0,
             usage: Usage::default(),
@@ -93,6 +103,7 @@ impl<'a> Run<'a> {
             reports: Vec::new(),
             resting: Resting::default(),
             looked: false,
+            told: Mutex::default(),
             asks_user,
         }
     }
@@ -111,6 +122,7 @@ impl<'a> Run<'a> {
                 messages: std::mem::take(&mut self.messages),
                 exchange: Exchange { question, answer: text.clone(), replay: result.is_ok() },
                 preferences: Some(preferences),
+                tools: Some(Arc::clone(&self.tools)),
                 rests: rests.as_deref().map(Into::into),
                 now: self.agent.clock.now(),
             });
@@ -148,6 +160,9 @@ impl<'a> Run<'a> {
         self.ask.events.send(Event::Started(started)).await;
         for cut in &self.place.instructions.cut {
             self.ask.events.notice(format!("{cut} is longer than the instructions' budget and was cut")).await;
+        }
+        if !self.place.unused_servers.is_empty() {
+            self.ask.events.notice(self.place.unused_servers.as_str()).await;
         }
     }
 
@@ -229,7 +244,7 @@ impl<'a> Run<'a> {
         let request = ChatRequest {
             model: self.model.clone(),
             messages: self.messages.clone(),
-            tools: Arc::clone(&self.agent.definitions),
+            tools: Arc::clone(self.tools.definitions()),
             idle_timeout: timeout,
             side: None,
         };
@@ -299,7 +314,10 @@ impl<'a> Run<'a> {
             key: self.key,
             limits: self.place.session_limits(),
             asks_user: self.asks_user,
+            tools: &self.tools,
+            told: &self.told,
             context: ToolContext {
+                results: Keeper::new(&self.agent.results, &self.conversation.results),
                 preferences: lasting::door(self.agent, self.ask, self.place),
                 ..self.place.tool_context(self.ask.cancel.child_token(), seen, self.view.clone())
             },

@@ -55,6 +55,7 @@ pub(super) async fn serve(turn: &Turn<'_>, look: &Look, hit: &Hit, spent: Spent)
             messages: conversation.messages(),
             exchange: Exchange { question: question.clone(), answer: record.answer.clone(), replay: true },
             preferences: None,
+            tools: None,
             rests: Some(hit.entry.rests()),
             now,
         });

@@ -10,6 +10,7 @@ use super::{
     Agent, Ask, keeping, lasting,
     lookup::{self, Hit, Look, Miss, Outcome},
     offline,
+    place::Place,
     run::Run,
     served::serve,
     verdict::{self, Spent},
@@ -228,11 +229,24 @@ impl Turn<'_> {
             }
             Choice::Online(provider) => provider,
         };
+        self.required(place).await?;
         let untouched = keeping::project_digest(agent, look);
         let run = Run::new(agent, ask, place, self.key, self.conversation, provider, &self.asks_user);
         let (answer, ran) = run.answer(self.question.clone()).await?;
         keeping::keep(agent, ask, look, &answer, ran, untouched).await;
         Ok(answer)
+    }
+
+    /// Waits for the servers without which the user wants no answer of a model.
+    async fn required(&self, place: &Place) -> Result<(), Failure> {
+        let up = tokio::select! {
+            up = self.agent.toolsets.pool().required(&place.mcp) => up,
+            () = self.ask.cancel.cancelled() => return Err(cancelled()),
+        };
+        up.map_err(|error| {
+            let message = format!("a required MCP server does not serve: {error}");
+            Failure::new(ErrorKind::Failure, self.ask.redactor.text(&message).to_string()).hint("agentctl mcp doctor")
+        })
     }
 }
 fn check(ask: &Ask) -> Result<(), Failure> {

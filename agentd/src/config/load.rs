@@ -72,21 +72,23 @@ impl Config {
     /// # Errors
     /// All faults of file and environment together.
     pub fn load(path: Option<&Path>, env: Env<'_>) -> Result<Loaded, Faults> {
-        let mut loaded = Loaded {
-            config: Self::default(),
-            path: None,
-            sources: vec![Source::Default; KEYS.len()],
-            lines: ServerLines::default(),
-        };
-        let mut faults = Vec::new();
+        let (mut loaded, mut faults) = (Loaded::defaults(), Vec::new());
         match path.map_or_else(|| file_path(env), |path| Ok(Some(path.to_owned()))) {
             Ok(Some(file)) => loaded.take_file(&file, path.is_some(), env, &mut faults),
             Ok(None) => {}
             Err(fault) => faults.push(fault),
         }
-        loaded.take_environment(env, &mut faults);
-        loaded.keep_provider_key(&mut faults);
-        Faults::none_or(faults).map(|()| loaded)
+        loaded.finish(env, faults)
+    }
+
+    /// What [`Config::load`] would say if this were the text of `path`.
+    ///
+    /// # Errors
+    /// All faults of text and environment together.
+    pub(super) fn load_text(text: &str, path: &Path, env: Env<'_>) -> Result<Loaded, Faults> {
+        let (mut loaded, mut faults) = (Loaded::defaults(), Vec::new());
+        loaded.take_text(text, path, env, &mut faults);
+        loaded.finish(env, faults)
     }
 }
 
@@ -123,6 +125,17 @@ fn home(env: Env<'_>) -> Option<PathBuf> {
 }
 
 impl Loaded {
+    fn defaults() -> Self {
+        let sources = vec![Source::Default; KEYS.len()];
+        Self { config: Config::default(), path: None, sources, lines: ServerLines::default() }
+    }
+
+    fn finish(mut self, env: Env<'_>, mut faults: Vec<Fault>) -> Result<Self, Faults> {
+        self.take_environment(env, &mut faults);
+        self.keep_provider_key(&mut faults);
+        Faults::none_or(faults).map(|()| self)
+    }
+
     /// Every key with its value and source, in table order.
     pub fn entries(&self) -> impl Iterator<Item = (&'static Key, Value, &Source)> {
         KEYS.iter().zip(&self.sources).map(|(key, source)| (key, key.value(&self.config), source))
@@ -154,22 +167,24 @@ impl Loaded {
 
     fn take_file(&mut self, path: &Path, named: bool, env: Env<'_>, faults: &mut Vec<Fault>) {
         match file::read(path, Rules::USER) {
-            Ok(Some(text)) => {
-                let found = document::read(&text, path, home(env).as_deref());
-                faults.extend(found.faults);
-                for setting in found.settings {
-                    self.set(setting.key, &setting.value, Source::File(path.to_owned(), setting.line));
-                }
-                self.config.mcp_servers = Arc::new(found.servers);
-                self.lines = found.lines;
-                self.path = Some(path.to_owned());
-            }
+            Ok(Some(text)) => self.take_text(&text, path, env, faults),
             Ok(None) if named => {
                 faults.push(file::whole(path, "does not exist".to_owned(), "check the name, or remove --config"));
             }
             Ok(None) => {}
             Err(fault) => faults.push(fault),
         }
+    }
+
+    fn take_text(&mut self, text: &str, path: &Path, env: Env<'_>, faults: &mut Vec<Fault>) {
+        let found = document::read(text, path, home(env).as_deref());
+        faults.extend(found.faults);
+        for setting in found.settings {
+            self.set(setting.key, &setting.value, Source::File(path.to_owned(), setting.line));
+        }
+        self.config.mcp_servers = Arc::new(found.servers);
+        self.lines = found.lines;
+        self.path = Some(path.to_owned());
     }
 
     fn take_environment(&mut self, env: Env<'_>, faults: &mut Vec<Fault>) {

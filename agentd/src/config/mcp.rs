@@ -8,8 +8,8 @@
 //! - [`show`]: as TOML and JSON again, values masked. [`secrets`]: which values the redactor should know.
 
 pub mod check;
-pub(super) mod parse;
-mod secrets;
+pub mod parse;
+pub mod secrets;
 pub mod show;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};

@@ -25,8 +25,9 @@ use crate::{
     redact::{Redacted, Vault},
     sync::lock,
     tools::{
-        Rests,
+        Rests, ToolSet,
         observed::{Observed, Resting},
+        results::Shelf,
     },
 };
 
@@ -74,6 +75,8 @@ pub struct Conversation {
     pub seen: Arc<Mutex<HashSet<PathBuf>>>,
     /// What its model knows by numbers only. Ends with the conversation.
     pub vault: Arc<Vault>,
+    /// Results of which it was shown a part. Ends with the conversation.
+    pub results: Arc<Shelf>,
     state: Mutex<ConversationState>,
 }
 
@@ -98,6 +101,8 @@ pub struct Commit {
     pub exchange: Exchange,
     /// Of the preferences that the history tells of now; `None` leaves that as it was.
     pub preferences: Option<Fingerprint>,
+    /// The tools that the history was made with; `None` when no model was called.
+    pub tools: Option<Arc<ToolSet>>,
     /// What the turn rests on; `None` when that cannot be verified.
     pub rests: Option<Arc<[Observed]>>,
     /// When it ended.
@@ -109,6 +114,7 @@ struct ConversationState {
     messages: Vec<Message>,
     exchanges: VecDeque<Exchange>,
     preferences: Option<Fingerprint>,
+    tools: Option<Arc<ToolSet>>,
     rests: Option<Arc<[Observed]>>,
     used: SystemTime,
 }
@@ -116,14 +122,14 @@ struct ConversationState {
 impl Conversation {
     fn new(id: String, now: SystemTime) -> Self {
         let (messages, exchanges) = (Vec::new(), VecDeque::new());
-        let state =
-            ConversationState { messages, exchanges, preferences: None, rests: Some(Arc::default()), used: now };
+        let rests = Some(Arc::default());
+        let state = ConversationState { messages, exchanges, preferences: None, tools: None, rests, used: now };
         Self::with(id, state)
     }
 
     fn with(id: String, state: ConversationState) -> Self {
         let (turn, seen, vault) = (tokio::sync::Mutex::default(), Arc::default(), Arc::default());
-        Self { id, turn, seen, vault, state: Mutex::new(state) }
+        Self { id, turn, seen, vault, results: Arc::default(), state: Mutex::new(state) }
     }
 
     /// One that outlived its daemon. What it rests on is known only if its record says so.
@@ -137,6 +143,7 @@ impl Conversation {
             messages: Vec::new(),
             exchanges: record.exchanges.iter().map(exchange).collect(),
             preferences: None,
+            tools: None,
             rests: Some(record.files.as_slice().into()).filter(|files: &Arc<[Observed]>| !files.is_empty()),
             used: record.used,
         };
@@ -163,6 +170,11 @@ impl Conversation {
         lock(&self.state).preferences
     }
 
+    /// The tools that it began with; `None` when it has no history yet that a model was shown.
+    pub fn tools(&self) -> Option<Arc<ToolSet>> {
+        lock(&self.state).tools.clone()
+    }
+
     /// What all of it rests on; `None` when that is not known or cannot be verified.
     pub fn rests(&self) -> Option<Vec<Observed>> {
         lock(&self.state).rests.as_deref().map(<[Observed]>::to_vec)
@@ -178,6 +190,7 @@ impl Conversation {
             state.exchanges.pop_front();
         }
         state.preferences = commit.preferences.or(state.preferences);
+        state.tools = state.tools.take().or(commit.tools);
         state.rests = state.rests.take().zip(commit.rests).and_then(|(before, new)| joined(before, new));
         state.used = commit.now;
     }
@@ -475,7 +488,14 @@ mod tests {
 
     fn commit(messages: Vec<Message>, question: &str, rests: Option<Vec<Observed>>) -> Commit {
         let exchange = Exchange { question: text(question), answer: text("a"), replay: true };
-        Commit { messages, exchange, preferences: None, rests: rests.map(Into::into), now: SystemTime::now() }
+        Commit {
+            messages,
+            exchange,
+            preferences: None,
+            tools: None,
+            rests: rests.map(Into::into),
+            now: SystemTime::now(),
+        }
     }
 
     fn file(path: &str, content: u8) -> Vec<Observed> {

@@ -4,7 +4,9 @@
 //! is the caller's to read and to redact. Refuses to leave anything of a service: whatever way it ends, and whether or
 //! not anybody waits for that, its whole tree is gone a few seconds later.
 
-use std::{ffi::OsString, fs::File, io, os::unix::process::ExitStatusExt as _, process::ExitStatus, time::Duration};
+use std::{
+    ffi::OsString, fs::File, io, os::unix::process::ExitStatusExt as _, path::Path, process::ExitStatus, time::Duration,
+};
 
 use tokio::{
     process::{ChildStderr, ChildStdin, ChildStdout},
@@ -12,9 +14,12 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+use uuid::Uuid;
 
 use super::{
     ProcessError, environment,
+    left_behind::{self, COOKIE},
+    notes::{self, Mark, Note},
     running::{Launch, Running},
     strays::kill_strays,
     tree,
@@ -53,6 +58,7 @@ pub struct ServiceHandle {
     /// `None` once the supervisor has ended or its end is [`Self::clearing`]'s business.
     running: Option<Running>,
     how: String,
+    note: Option<Note>,
     /// What is left to do after the supervisor's end; a task of its own, so that a caller who leaves does not stop it.
     clearing: Option<JoinHandle<()>>,
 }
@@ -62,13 +68,15 @@ pub struct ServiceHandle {
 /// # Errors
 /// There is no such program, or it cannot be started.
 pub async fn start(command: ServiceCommand) -> Result<Service, ProcessError> {
-    // A start reads the process table and searches the path.
-    let started = tokio::task::spawn_blocking(move || start_now(&command)).await;
+    // A start reads the process table, searches the path and writes a note.
+    let started = tokio::task::spawn_blocking(move || start_now(command, notes::state_dir())).await;
     started.unwrap_or_else(|error| Err(failed("the service", io::Error::other(error))))
 }
 
-fn start_now(command: &ServiceCommand) -> Result<Service, ProcessError> {
+fn start_now(mut command: ServiceCommand, state_dir: Option<&Path>) -> Result<Service, ProcessError> {
     let name = environment::check(&command.argv, &command.env)?;
+    let cookie = crate::id::fresh();
+    command.env.push((COOKIE.into(), cookie.to_string().into()));
     let launch = Launch {
         argv: &command.argv,
         directory: &command.directory,
@@ -82,8 +90,17 @@ fn start_now(command: &ServiceCommand) -> Result<Service, ProcessError> {
     else {
         return Err(failed(&name, io::Error::other("it has no pipes")));
     };
-    let handle = ServiceHandle { pid, running: Some(running), how: String::new(), clearing: None };
+    let note = state_dir.and_then(|state_dir| note(state_dir, pid, cookie));
+    let handle = ServiceHandle { pid, running: Some(running), how: String::new(), note, clearing: None };
     Ok(Service { stdin, stdout, stderr, handle })
+}
+
+/// Notes how the service's processes are recognised. Its supervisor is not reaped yet, so it is in the process table.
+fn note(state_dir: &Path, pid: u32, cookie: Uuid) -> Option<Note> {
+    let mark = Mark::new(&tree::stat(pid)?, cookie, left_behind::pipes(pid));
+    Note::write(state_dir, mark)
+        .inspect_err(|error| tracing::warn!(%error, "no note is kept of a service: it may outlive a kill of agentd"))
+        .ok()
 }
 
 fn failed(program: &str, source: io::Error) -> ProcessError {
@@ -109,7 +126,7 @@ impl ServiceHandle {
             let status = running.wait().await;
             self.how = describe(&status);
             self.running = None;
-            self.clearing = Some(tokio::spawn(clear(status)));
+            self.clearing = Some(tokio::spawn(clear(status, self.note.take())));
         }
         if let Some(clearing) = &mut self.clearing {
             let _done = clearing.await;
@@ -132,7 +149,8 @@ impl ServiceHandle {
     fn end(&mut self, runtime: &Handle) {
         if let Some(mut running) = self.running.take() {
             running.tell();
-            self.clearing = Some(runtime.spawn(async move { clear(running.stop().await).await }));
+            let note = self.note.take();
+            self.clearing = Some(runtime.spawn(async move { clear(running.stop().await, note).await }));
         }
     }
 }
@@ -147,10 +165,15 @@ impl Drop for ServiceHandle {
 }
 
 /// What is to be done after a supervisor's end.
-async fn clear(status: io::Result<ExitStatus>) {
+async fn clear(status: io::Result<ExitStatus>, note: Option<Note>) {
+    // Something of it may be left: the note stays.
+    let Ok(status) = status else { return };
     // The supervisor itself was killed, or mirrors a kill: only then can anything have been orphaned to us.
-    if status.is_ok_and(|status| status.signal().is_some()) {
+    if status.signal().is_some() {
         kill_strays().await;
+    }
+    if let Some(note) = note {
+        let _removed = tokio::task::spawn_blocking(move || note.remove()).await;
     }
 }
 

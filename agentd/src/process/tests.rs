@@ -1,7 +1,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,9 @@ use crate::redact::ModelView;
 
 /// First argument that makes the test program a small daemon: it runs one shell line and waits for ever.
 const DAEMON: &str = "__daemon_of_a_test";
+
+/// First argument that makes the test program a small daemon with a service: state directory, shell line.
+pub(super) const SERVING: &str = "__daemon_with_a_service_of_a_test";
 
 /// Longer than any of these tests needs, shorter than a runner's patience.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
@@ -35,8 +38,11 @@ extern "C" fn before_main() {
         std::process::exit(code.into());
     }
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(DAEMON) {
-        daemon(&arguments.next().unwrap_or_default());
+    let (first, mut next) = (arguments.next(), || arguments.next().unwrap_or_default());
+    match first.as_deref() {
+        Some(DAEMON) => daemon(&next()),
+        Some(SERVING) => serving(next().into(), &next()),
+        _ => {}
     }
 }
 
@@ -45,6 +51,20 @@ fn daemon(line: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     become_subreaper().unwrap();
     let _ended = runtime.block_on(run(shell(line)));
+}
+
+/// The small daemon with a service. Only SIGKILL ends it.
+fn serving(state_dir: PathBuf, line: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    become_subreaper().unwrap();
+    keep_notes(state_dir);
+    let argv = ["sh", "-c", line].map(OsString::from).to_vec();
+    let command = service::ServiceCommand { argv, directory: File::open("/").unwrap(), env: Vec::new() };
+    runtime.block_on(async {
+        let mut service = service::start(command).await.unwrap();
+        service.handle.ended().await;
+        std::future::pending::<()>().await;
+    });
 }
 
 fn command(argv: &[&str]) -> Command {

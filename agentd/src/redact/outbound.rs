@@ -27,6 +27,11 @@ impl Outbound {
         &self.0
     }
 
+    /// The first bytes of one: what was hidden stays hidden. The whole when `length` is no end of a character.
+    pub(crate) fn head_of(whole: &Self, length: usize) -> Self {
+        whole.0.get(..length).map_or_else(|| whole.clone(), |head| Self(head.into()))
+    }
+
     /// Text that the daemon itself wrote at compile time.
     pub fn from_static(text: &'static str) -> Self {
         Self(text.into())
@@ -57,6 +62,12 @@ impl ModelView {
     /// A view that hides what the redactor finds, numbered by the vault.
     pub fn new(redactor: Redactor, vault: Arc<Vault>) -> Self {
         Self { redactor, vault, hidden: Arc::default() }
+    }
+
+    /// The same view, which counts apart: for a text that will not be shown.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { hidden: Arc::default(), ..self.clone() }
     }
 
     /// The text for the model. Doing it twice changes nothing.

@@ -205,12 +205,13 @@ async fn approve(daemon: &Daemon, word: McpApproveRequest) -> Result<McpApproveR
             .hint("agentctl mcp add NAME -- COMMAND adds a server for all projects")
     };
     let (Some(root), Some(_)) = look(daemon, &word.cwd).await? else { return Err(none()) };
-    let state = daemon.state_dir().to_owned();
+    let (state, config) = (daemon.state_dir().to_owned(), daemon.config());
     let file = aside(move || {
+        let key_env = &config.provider.api_key_env;
         if word.sha256.is_empty() {
-            project_file::revoke(&state, &root).map(|()| project_file::read(&root, &state))
+            project_file::revoke(&state, &root).map(|()| project_file::read(&root, &state, key_env))
         } else {
-            project_file::approve(&state, &root, &word.sha256).map(Some)
+            project_file::approve(&state, &root, &word.sha256, key_env).map(Some)
         }
     });
     let file = file.await?.map_err(|error| {
@@ -224,19 +225,19 @@ async fn approve(daemon: &Daemon, word: McpApproveRequest) -> Result<McpApproveR
 
 /// The project around a directory and its own file.
 async fn look(daemon: &Daemon, cwd: &str) -> Result<(Option<PathBuf>, Option<ProjectFile>), Failure> {
-    let (cwd, state) = (PathBuf::from(cwd), daemon.state_dir().to_owned());
+    let (cwd, state, config) = (PathBuf::from(cwd), daemon.state_dir().to_owned(), daemon.config());
     if !cwd.is_absolute() {
         let message = format!("cwd must be an absolute directory, not {:?}", cwd.display());
         return Err(Failure::new(ErrorKind::Usage, message));
     }
-    aside(move || survey(&cwd, &state)).await?
+    aside(move || survey(&cwd, &state, &config.provider.api_key_env)).await?
 }
 
-fn survey(cwd: &Path, state: &Path) -> Result<(Option<PathBuf>, Option<ProjectFile>), Failure> {
+fn survey(cwd: &Path, state: &Path, key_env: &str) -> Result<(Option<PathBuf>, Option<ProjectFile>), Failure> {
     let project = Project::find(cwd)
         .map_err(|e| Failure::new(ErrorKind::Usage, format!("cannot enter {}: {e}", cwd.display())))?;
     let root = project.map(|project| project.root);
-    let file = root.as_deref().and_then(|root| project_file::read(root, state));
+    let file = root.as_deref().and_then(|root| project_file::read(root, state, key_env));
     Ok((root, file))
 }
 

@@ -235,6 +235,36 @@ impl Jail {
         self.dir.metadata(name).map_err(|error| self.error(path, error))
     }
 
+    /// Where a path leads that need not exist, relative to the root: symlinks are followed as far as there is something.
+    pub(super) fn reach(&self, path: &str) -> Result<PathBuf, JailError> {
+        let relative = self.relative(path)?;
+        refuse_secret(&relative)?;
+        for known in relative.ancestors() {
+            let name = if known.as_os_str().is_empty() { Path::new(".") } else { known };
+            match self.dir.canonicalize(name) {
+                Ok(real) => {
+                    let rest = relative.strip_prefix(known).unwrap_or(Path::new(""));
+                    let whole: PathBuf =
+                        real.join(rest).components().filter(|part| *part != Component::CurDir).collect();
+                    refuse_secret(&whole)?;
+                    return Ok(whole);
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.holds(known) => {}
+                // Also a symlink that leads to nothing.
+                Err(error) => return Err(self.error(path, error)),
+            }
+        }
+        Err(JailError::Missing(path.to_owned()))
+    }
+
+    /// Where something would be made or moved, relative to the root: its directory exists, and a symlink in its place
+    /// is not followed.
+    pub(super) fn reach_new(&self, path: &str) -> Result<PathBuf, JailError> {
+        let relative = self.relative(path)?;
+        refuse_secret(&relative)?;
+        self.open_parent(path, &relative).map(|(_, real, _)| real)
+    }
+
     /// What stat says of a relative path. With `follow`, symlinks lead wherever they lead, also out of the root: good for
     /// comparing with what a file said that the jail had opened, and for no more. No allocation.
     pub(super) fn stat(&self, relative: &Path, follow: bool) -> rustix::io::Result<rustix::fs::Stat> {

@@ -1,6 +1,6 @@
 //! Tools: what the model may do in a project.
 //!
-//! One trait, two sources: the built-ins here and, later, the MCP pool, which serves the same plain names while its
+//! One trait, two sources: the built-ins here and the MCP pool ([`mcp`]), which serves the same plain names while its
 //! servers are up. Every path a tool is given passes the [`jail`]; every call is judged by [`policy`] before it runs.
 //! A tool never fails the turn: what goes wrong is a result with `ok` false, which the model reads. What a result
 //! depends on is [`observed`].
@@ -19,16 +19,21 @@ use tokio_util::sync::CancellationToken;
 
 pub mod builtin;
 pub mod jail;
+pub mod mcp;
 pub mod observed;
 pub mod policy;
+pub mod results;
 mod secret;
+mod set;
 
-use crate::redact::ModelView;
+use crate::{mcp::pool::View, redact::ModelView};
 
 pub use jail::{Jail, Project};
 pub use observed::Rests;
 pub use policy::{Alone, Judgement};
+pub use results::Keeper;
 pub(crate) use secret::is_secret;
+pub use set::{PrefixFingerprint, ToolSet};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -62,6 +67,10 @@ pub struct ToolContext {
     pub view: ModelView,
     /// The preferences of the user who asks; `None` when nothing is to be remembered.
     pub preferences: Option<Arc<dyn PreferenceDoor>>,
+    /// The MCP servers that the asker's project sees.
+    pub mcp: View,
+    /// Where texts are kept of which the model is shown a part.
+    pub results: Keeper,
 }
 
 /// The preferences of the user who asks, as a tool reaches them.
@@ -106,7 +115,7 @@ pub struct ToolOutput {
     pub rests: Rests,
     /// The MCP server that served the call; empty: built in.
     pub server: String,
-    /// Why a built-in tool served it in an MCP server's place; empty: it did not.
+    /// Why a built-in tool served it in an MCP server's place, beginning with the server's name; empty: it did not.
     pub fallback: String,
 }
 
@@ -147,6 +156,16 @@ pub trait Tool: Send + Sync {
 
     /// What policy says of a call.
     fn judge(&self, context: &ToolContext, arguments: &Value) -> Judgement;
+
+    /// True when policy judges a call by its arguments alone, whatever else there is.
+    fn is_judged_alone(&self) -> bool {
+        self.spec().read_only
+    }
+
+    /// True when calls that need no approval may run side by side with others.
+    fn overlaps(&self) -> bool {
+        self.spec().read_only
+    }
 
     /// Runs the call. Arguments were parsed as a JSON object; everything else about them is the tool's to check.
     fn call<'a>(&'a self, context: &'a ToolContext, arguments: Value) -> BoxFuture<'a, ToolOutput>;

@@ -17,7 +17,7 @@ const TOOL_MAX: usize = 128;
 /// What stands for the project's root.
 pub const WORKSPACE: &str = "${workspaceFolder}";
 /// Holds the provider's key whatever the configuration says: people have it set from before.
-const PROVIDER_KEY: &str = "DEEPSEEK_API_KEY";
+pub const PROVIDER_KEY: &str = "DEEPSEEK_API_KEY";
 /// Headers that the protocol sets itself.
 const RESERVED: [&str; 9] = [
     "accept",

@@ -135,14 +135,25 @@ pub(in crate::config) fn read(tables: &DeTable<'_>, home: Option<&Path>) -> Foun
     found
 }
 
+/// Reads a text that holds nothing but servers: those without faults, and the faults, one sentence each. `None`: it is
+/// not TOML.
+pub fn read_text(text: &str, home: Option<&Path>) -> Option<(McpServers, Vec<String>)> {
+    let document = DeTable::parse(text).ok()?;
+    let Found { servers, faults, .. } = read(document.get_ref().get("mcp_servers")?.get_ref().as_table()?, home);
+    let sentence = |Located { key, trouble, .. }: Located| format!("{key}: {}; {}", trouble.what, trouble.cure);
+    Some((servers, faults.into_iter().map(sentence).collect()))
+}
+
 fn one(name: &str, at: usize, table: &DeTable<'_>, home: Option<&Path>, found: &mut Found) {
     let mut reader = Reader { name, table, home, spans: Spans::from([(String::new(), at)]), faults: Vec::new() };
     reader.note_keys();
     let server = reader.server();
     let Reader { spans, mut faults, .. } = reader;
     if let Some(server) = &server {
-        let objections = check::one(server);
-        faults.extend(objections.into_iter().map(|one| at_key(name, one, |key| spans.get(key).copied())));
+        let objections = check::one(server).into_iter().map(|one| at_key(name, one, |key| spans.get(key).copied()));
+        // A key that could not be read has its fault already.
+        let new: Vec<_> = objections.filter(|one| !faults.iter().any(|fault| fault.key == one.key)).collect();
+        faults.extend(new);
     }
     if let Some(server) = server.filter(|_| faults.is_empty()) {
         found.servers.insert(name.to_owned(), server);
@@ -404,7 +415,8 @@ fn plain_text(value: &DeValue<'_>) -> Option<String> {
     value.as_str().filter(|text| text.len() <= TEXT_MAX && !text.contains('\0')).map(str::to_owned)
 }
 
-fn known() -> impl Iterator<Item = &'static str> {
+/// Every key that a server may have.
+pub fn known() -> impl Iterator<Item = &'static str> {
     COMMON.into_iter().chain(STDIO).chain(HTTP)
 }
 

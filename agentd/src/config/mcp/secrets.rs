@@ -52,7 +52,8 @@ pub fn header_secrets(name: &str, value: &str) -> Vec<String> {
     vec![token.to_owned()]
 }
 
-fn written_down(servers: &McpServers) -> Vec<String> {
+/// Secrets that are written down in servers, one sentence each, without them.
+pub fn written_down(servers: &McpServers) -> Vec<String> {
     let mut warnings = Vec::new();
     let redactor = Redactor::default();
     for (name, server) in servers {

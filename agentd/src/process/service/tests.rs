@@ -6,7 +6,7 @@ use tokio::{io::AsyncReadExt as _, time::Instant};
 use super::*;
 use crate::process::{
     become_subreaper,
-    tests::{DEADLINE, eventually, gone, pid_in},
+    tests::{DEADLINE, SERVING, eventually, gone, pid_in},
 };
 
 fn command(argv: &[&str], env: &[(&str, &str)]) -> ServiceCommand {
@@ -89,7 +89,7 @@ async fn a_service_sees_the_allow_list_and_its_own_variables_which_win() {
     let service = start(command(&["env"], &own)).await.unwrap();
     let text = all_of(service.stdout).await;
     let known = |name: &str| {
-        ["PATH", "A_TOKEN"].contains(&name)
+        ["PATH", "A_TOKEN", COOKIE].contains(&name)
             || environment::PASSED.contains(&name)
             || environment::FIXED.iter().any(|(fixed, _)| *fixed == name)
     };
@@ -213,4 +213,99 @@ async fn a_stop_that_is_dropped_goes_on() {
     drop(service.stdin);
     assert!(timeout(Duration::from_millis(50), service.handle.stop()).await.is_err());
     eventually("the service is gone", || gone(pid)).await;
+}
+
+#[tokio::test]
+async fn a_note_is_kept_while_a_service_runs_and_tells_nothing_of_it() {
+    let state = tempfile::tempdir().unwrap();
+    let own = [("A_TOKEN", "secret-value")];
+    let command = command(&["sh", "-c", "echo secret-argument; read line"], &own);
+    let service = start_now(command, Some(state.path())).unwrap();
+    let notes = notes::left(state.path());
+    assert_eq!(notes.first().map(|note| note.mark.pid), Some(service.handle.pid()));
+    assert_eq!(notes.first().map(|note| note.mark.pipes.len()), Some(3));
+    let stat = tree::stat(service.handle.pid()).unwrap();
+    let file = state.path().join(format!("children/{}-{}", stat.pid, stat.start));
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("secret"));
+    assert_eq!(crate::process::reap_left_behind(state.path().to_owned()).await, 0, "it runs under us");
+    assert!(file.exists() && !gone(service.handle.pid()));
+    drop(service.stdin);
+    service.handle.stop().await;
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_note_goes_with_a_dropped_handle_too() {
+    let state = tempfile::tempdir().unwrap();
+    let service = start_now(command(&["sleep", "600"], &[]), Some(state.path())).unwrap();
+    drop(service);
+    eventually("the note is gone", || notes::left(state.path()).is_empty()).await;
+}
+
+#[tokio::test]
+async fn without_a_place_for_notes_a_service_runs_all_the_same() {
+    let mut service = start_now(command(&["true"], &[]), Some(Path::new("/proc/version"))).unwrap();
+    assert_eq!(service.handle.ended().await, "exit code 0");
+}
+
+#[tokio::test]
+async fn a_service_cannot_be_given_the_cookie_of_another() {
+    let service = start(command(&["sh", "-c", "echo $AGENTD_SERVICE"], &[(COOKIE, "another")])).await.unwrap();
+    let text = all_of(service.stdout).await;
+    assert!(Uuid::try_parse(text.trim()).is_ok(), "{text}");
+}
+
+#[tokio::test]
+async fn sigkill_of_the_daemon_leaves_no_service() {
+    let state = tempfile::tempdir().unwrap();
+    let (directory, away) = (state.path().to_str().unwrap(), state.path().join("away"));
+    let line = format!(
+        "trap '' TERM HUP; echo $$ > {directory}/leader; {}",
+        detached(&away, "while :; do read line; sleep 1; done")
+    );
+    #[expect(clippy::disallowed_methods, reason = "this is the process module")]
+    let mut daemon =
+        std::process::Command::new(std::env::current_exe().unwrap()).args([SERVING, directory, &line]).spawn().unwrap();
+    let (leader, away) = (pid_in(&state.path().join("leader")).await, pid_in(&away).await);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let begin = Instant::now();
+    eventually("leader and detached child are gone", || gone(leader) && gone(away)).await;
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_wide_and_deep_tree_is_gone_soon_after_its_leader() {
+    // Each shell of a chain of 20 starts the next and three detached ones.
+    let chain = "n=$1; for i in 1 2 3; do (setsid sleep 600 &); done; \
+        if [ $n -gt 0 ]; then sh -c \"$0\" \"$0\" $((n - 1)); else echo; sleep 600; fi";
+    let mut service = start(command(&["sh", "-c", chain, chain, "20"], &[])).await.unwrap();
+    timeout(DEADLINE, service.stdout.read_u8()).await.unwrap().unwrap();
+    let (supervisor, leader) = (service.handle.pid(), leader(&service.handle).await);
+    let below = tree::below(supervisor);
+    assert!(below.len() > 80, "{}", below.len());
+    let begin = Instant::now();
+    signal(leader, Signal::KILL);
+    let (how, _) = tokio::join!(service.handle.ended(), all_of(service.stdout));
+    let took = begin.elapsed();
+    eprintln!("{} processes gone in {took:?}", below.len());
+    assert_eq!(how, "signal 9");
+    assert!(below.iter().all(|stat| gone(stat.pid)));
+    assert!(took < SOON, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_daemon_forked_twice_by_python_is_gone_with_its_service() {
+    let directory = tempfile::tempdir().unwrap();
+    let away = directory.path().join("away");
+    let program = "import os, signal, sys, time\n\
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
+        if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.environ.clear()\n        \
+        open(sys.argv[1], 'w').write(f'{os.getpid()}\\n')\n        time.sleep(600)\n    os._exit(0)\n\
+        sys.stdin.read()\n";
+    let service = start(command(&["python3", "-c", program, away.to_str().unwrap()], &[])).await.unwrap();
+    let away = pid_in(&away).await;
+    drop(service.stdin);
+    service.handle.stop().await;
+    assert!(gone(away));
 }

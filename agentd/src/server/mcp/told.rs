@@ -54,7 +54,7 @@ pub(super) fn project(redactor: &Redactor, file: &ProjectFile) -> McpProject {
         path: told(&file.path.display().to_string()),
         sha256: file.sha256.clone(),
         approved: file.approved,
-        servers: file.servers.iter().map(runs).collect(),
+        servers: file.written.iter().map(runs).collect(),
         faults: file.faults.iter().map(|fault| told(fault)).collect(),
     }
 }
@@ -198,8 +198,10 @@ mod tests {
             path: PathBuf::from("/p/.mcp.json"),
             sha256: "00".repeat(32),
             approved: false,
-            servers: Arc::new(servers),
+            servers: Arc::new(servers.clone()),
+            written: Arc::new(servers),
             faults: vec![format!("bad {SECRET}")],
+            notes: Vec::new(),
         };
         let told = project(&redactor(), &file);
         assert!(!format!("{told:?}").contains(SECRET), "{told:?}");

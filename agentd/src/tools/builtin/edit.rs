@@ -40,9 +40,7 @@ fn edit(call: &Call) -> Outcome {
     call.check_seen(&opened.path)?;
     let old = read::whole(call, path, &mut opened)?;
     let new = apply(path, &old, call.arguments.list("edits"), &call.view)?;
-    // Both sides as the model sees them: a hunk of a key's body would not be recognised as one.
-    let (before, after) = (call.view.uncounted(&old), call.view.uncounted(&new));
-    let diff = call.cut(&fenced(&diff(path, before.as_str(), after.as_str())), "the edit is complete");
+    let diff = shown(call, path, &old, &new);
     if call.arguments.flag("dryRun") {
         return Ok(ToolOutput::ok(diff).files([opened.path]));
     }
@@ -52,6 +50,13 @@ fn edit(call: &Call) -> Outcome {
         _ => Err(Fault::Text(format!("{path} was moved or removed during the edit; nothing was written"))),
     })?;
     Ok(ToolOutput::ok(diff).files([written]))
+}
+
+/// The diff for the model.
+pub(super) fn shown(call: &Call, path: &str, old: &str, new: &str) -> String {
+    // Both sides as the model sees them: a hunk of a key's body would not be recognised as one.
+    let (before, after) = (call.view.uncounted(old), call.view.uncounted(new));
+    call.cut(&fenced(&diff(path, before.as_str(), after.as_str())), "the edit is complete")
 }
 
 /// The change was made on what was read: a file that somebody saved in between is not overwritten.
@@ -71,7 +76,7 @@ pub(super) fn unchanged(path: &str, existing: &Opened, old: &str) -> Result<(), 
 }
 
 /// Applies the edits in order, all or none. Markers in them stand for the values that the file holds.
-fn apply(path: &str, old: &str, edits: &[Value], view: &ModelView) -> Result<String, Fault> {
+pub(super) fn apply(path: &str, old: &str, edits: &[Value], view: &ModelView) -> Result<String, Fault> {
     let mut text = old.to_owned();
     for (index, edit) in edits.iter().enumerate() {
         let part = |name| edit.get(name).and_then(Value::as_str).unwrap_or_default();

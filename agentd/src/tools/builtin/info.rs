@@ -39,6 +39,6 @@ fn info(call: &Call) -> Outcome {
 }
 
 /// ISO 8601 in UTC.
-fn stamp(time: SystemTime) -> String {
+pub(super) fn stamp(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time).map_or_else(|_| "unknown".to_owned(), |time| format!("{time:.3}"))
 }

@@ -1,6 +1,6 @@
 //! Listing one directory, and a tree as JSON.
 
-use std::collections::BinaryHeap;
+use std::{collections::BinaryHeap, ffi::OsStr};
 
 use serde_json::{Value, json};
 
@@ -45,33 +45,51 @@ fn list(call: &Call) -> Outcome {
     let path = call.arguments.text("path");
     let (directory, _) = call.jail().open_dir(path)?;
     let before = Before::reading(call.jail(), path, &directory);
-    // The smallest names so far, the largest of them on top: memory is bounded whatever the directory holds.
-    let mut kept: BinaryHeap<(String, bool)> = BinaryHeap::new();
-    let mut total = 0usize;
+    let mut listing = Listing::default();
     for entry in directory.entries()? {
-        if total.is_multiple_of(CANCEL_EVERY) {
+        if listing.total.is_multiple_of(CANCEL_EVERY) {
             call.check_cancel()?;
         }
         let entry = entry?;
-        total += 1;
-        kept.push((shown(&entry.file_name()), entry.file_type().is_ok_and(|kind| kind.is_dir())));
-        if kept.len() > MAX_LISTED {
-            kept.pop();
-        }
+        listing.add(&entry.file_name(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
     }
-    let mut lines: Vec<String> = Vec::with_capacity(kept.len() + 1);
-    for (name, directory) in kept.into_sorted_vec() {
-        lines.push(format!("{} {name}", if directory { "[DIR]" } else { "[FILE]" }));
-    }
-    if total > lines.len() {
-        lines.push(format!(
-            "[... {} more entries, {total} in all: use search_files with a pattern ...]",
-            total - lines.len()
-        ));
-    }
-    let text = call.cut(&lines.join("\n"), "use search_files with a pattern");
+    let text = listing.text(call);
     let rests = Rests::of_read(before.and_then(|before| before.listed(&directory, &text)));
     Ok(ToolOutput::ok(text).rests(rests))
+}
+
+/// What is in a directory.
+#[derive(Default)]
+pub(super) struct Listing {
+    /// The smallest names so far, the largest of them on top: memory is bounded whatever the directory holds.
+    kept: BinaryHeap<(String, bool)>,
+    total: usize,
+}
+
+impl Listing {
+    pub(super) fn add(&mut self, name: &OsStr, directory: bool) {
+        self.total += 1;
+        self.kept.push((shown(name), directory));
+        if self.kept.len() > MAX_LISTED {
+            self.kept.pop();
+        }
+    }
+
+    /// For the model, sorted.
+    pub(super) fn text(self, call: &Call) -> String {
+        let mut lines: Vec<String> = Vec::with_capacity(self.kept.len() + 1);
+        for (name, directory) in self.kept.into_sorted_vec() {
+            lines.push(format!("{} {name}", if directory { "[DIR]" } else { "[FILE]" }));
+        }
+        if self.total > lines.len() {
+            lines.push(format!(
+                "[... {} more entries, {} in all: use search_files with a pattern ...]",
+                self.total - lines.len(),
+                self.total
+            ));
+        }
+        call.cut(&lines.join("\n"), "use search_files with a pattern")
+    }
 }
 
 /// A line of the tree, before it is nested.

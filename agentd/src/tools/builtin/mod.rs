@@ -2,7 +2,7 @@
 //! stand in for it and it for them.
 //!
 //! A file tool is a [`FileTool`]: a spec, an effect and a function that runs on a blocking thread with the project's
-//! jail. The command tool is [`shell`], the one that remembers what the user wants is [`preference`]. Arguments are
+//! jail. Where a server has the role of the file tools, [`served`] lies between the two. The command tool is [`shell`], the one that remembers what the user wants is [`preference`]. Arguments are
 //! checked against the spec's schema before anything else.
 
 mod again;
@@ -14,12 +14,15 @@ mod list;
 mod preference;
 mod read;
 mod search;
+mod served;
 mod shell;
 pub(in crate::tools) mod walk;
 mod write;
 
 pub(crate) use cut::{cut, line};
+pub(in crate::tools) use shell::{AskedCommand, Shell, told};
 pub(in crate::tools) use {
+    self::served::{Again, Asked},
     again::{again, summary},
     info::INFO,
     list::LIST,
@@ -44,7 +47,7 @@ use crate::{
 };
 
 use super::{
-    BoxFuture, Judgement, Project, Rests, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
+    BoxFuture, Judgement, Keeper, Project, Rests, Tool, ToolContext, ToolLimits, ToolOutput, ToolSpec,
     jail::{Jail, JailError},
     policy,
 };
@@ -55,14 +58,23 @@ const NO_PROJECT: &str = "No project here: agentd does not work in / or in the h
 
 /// All built-in tools.
 pub fn toolbox() -> Vec<Arc<dyn Tool>> {
-    let writing = write::tools().into_iter().chain(edit::tools());
     let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
-    for tool in reading().chain(writing) {
+    for tool in file_tools() {
         tools.push(Arc::new(tool));
     }
-    tools.push(Arc::new(preference::SetPreference::new()));
-    tools.push(Arc::new(shell::Shell::new()));
+    tools.push(preferences());
+    tools.push(Arc::new(Shell::new()));
     tools
+}
+
+/// The tools over files.
+pub(in crate::tools) fn file_tools() -> impl Iterator<Item = FileTool> {
+    reading().chain(write::tools()).chain(edit::tools())
+}
+
+/// The tool that remembers what the user wants.
+pub(in crate::tools) fn preferences() -> Arc<dyn Tool> {
+    Arc::new(preference::SetPreference::new())
 }
 
 /// The file tools that only read.
@@ -121,6 +133,7 @@ struct Call {
     limits: ToolLimits,
     seen: Arc<Mutex<HashSet<PathBuf>>>,
     view: ModelView,
+    results: Keeper,
     arguments: Arguments,
 }
 
@@ -162,7 +175,7 @@ enum Effect {
 }
 
 /// A tool over the project's files.
-struct FileTool {
+pub(in crate::tools) struct FileTool {
     spec: ToolSpec,
     effect: Effect,
     run: fn(&Call) -> Outcome,
@@ -195,7 +208,8 @@ impl FileTool {
         let arguments = Arguments::check(&self.spec, arguments)?;
         let Some(project) = context.project.clone() else { return Err(NO_PROJECT.to_owned()) };
         let (limits, view) = (context.limits.clone(), context.view.clone());
-        Ok(Call { project, stop, limits, seen: Arc::clone(&context.seen), view, arguments })
+        let (seen, results) = (Arc::clone(&context.seen), context.results.clone());
+        Ok(Call { project, stop, limits, seen, view, results, arguments })
     }
 
     /// Why a call cannot be meant as it stands: a path or a pattern names a value that the model has not seen. The

@@ -118,6 +118,8 @@ mod tests {
             seen: Arc::default(),
             view: ModelView::default(),
             preferences,
+            mcp: Default::default(),
+            results: Default::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Call, Effect, Fault, FileTool, Outcome, Rests, ToolOutput};
 use crate::tools::{
     jail::Opened,
     observed::{Observed, record::Before},
+    results,
 };
 
 /// Largest file that is read whole. Far above what fits a prompt; head, tail and ranges have no such bound.
@@ -23,10 +24,10 @@ const SNIFF: usize = 8 << 10;
 const BLOCK: usize = 64 << 10;
 
 /// Files of one read_multiple_files call.
-const MAX_FILES: usize = 50;
+pub(super) const MAX_FILES: usize = 50;
 
 /// Told where a result is cut.
-const ADVICE: &str = "read the rest with offset and limit (lines)";
+pub(super) const ADVICE: &str = "read the rest with offset and limit (lines)";
 
 pub(super) fn tools() -> Vec<FileTool> {
     let lines = json!({"type": "integer", "minimum": 1});
@@ -51,14 +52,14 @@ pub(super) fn tools() -> Vec<FileTool> {
 }
 
 /// Which lines are wanted.
-enum Part {
+pub(super) enum Part {
     Whole,
     Tail(usize),
     /// Lines to skip, lines to take.
     Range(usize, usize),
 }
 
-fn part(call: &Call) -> Result<Part, Fault> {
+pub(super) fn part(call: &Call) -> Result<Part, Fault> {
     let count = |name| call.arguments.count(name);
     match (count("head"), count("tail"), count("offset"), count("limit")) {
         (None, None, None, None) => Ok(Part::Whole),
@@ -72,6 +73,9 @@ fn part(call: &Call) -> Result<Part, Fault> {
 fn read_one(call: &Call) -> Outcome {
     let part = part(call)?;
     let path = call.arguments.text("path");
+    if let Some(kept) = call.results.get(path) {
+        return read_kept(call, path, kept.map_err(Fault::Text)?.as_str(), &part);
+    }
     let mut opened = call.jail().open_file(path)?;
     let before = Before::reading(call.jail(), path, &opened.file);
     let ((shown, hidden), observed) = match part {
@@ -93,8 +97,26 @@ fn read_one(call: &Call) -> Outcome {
     Ok(ToolOutput::ok(text).files([opened.path]).rests(Rests::of_read(observed)))
 }
 
+/// A part of a result that was kept, which is redacted already. It stands in no file, so nothing can verify it.
+fn read_kept(call: &Call, path: &str, text: &str, part: &Part) -> Outcome {
+    let lines = results::lines(text);
+    let shown: Vec<&str> = match *part {
+        Part::Whole => lines.collect(),
+        Part::Range(skip, take) => lines.skip(skip).take(take).collect(),
+        Part::Tail(count) => {
+            let mut last: Vec<&str> = lines.rev().take(count).collect();
+            last.reverse();
+            last
+        }
+    };
+    if shown.is_empty() {
+        return Err(Fault::Text(format!("{path} has {} lines", results::lines(text).count())));
+    }
+    Ok(ToolOutput::ok(super::cut::cut(&shown.join("\n"), call.limits.result_cap, ADVICE)))
+}
+
 /// A text as the model sees it, and how many values are hidden in it.
-fn seen(call: &Call, text: &str) -> (String, u32) {
+pub(super) fn seen(call: &Call, text: &str) -> (String, u32) {
     let (shown, hidden) = call.view.counted(text);
     (shown.as_str().to_owned(), hidden)
 }
@@ -138,7 +160,7 @@ fn start_of_line(whole: &str, skip: usize) -> Option<usize> {
 }
 
 /// The line that tells the model that what it sees is not what stands in the file. The same for the same text.
-fn note(hidden: u32) -> String {
+pub(super) fn note(hidden: u32) -> String {
     match hidden {
         0 => String::new(),
         1 => "\n[1 value is hidden in this view, not in the file; keep its [REDACTED:n] as it is when you edit]"
@@ -205,7 +227,7 @@ pub(super) fn whole(call: &Call, path: &str, opened: &mut Opened) -> Result<Stri
     Err(Fault::Text(format!("{path} grew over {MAX_WHOLE} bytes while it was read")))
 }
 
-fn check_binary(path: &str, bytes: &[u8]) -> Result<(), Fault> {
+pub(super) fn check_binary(path: &str, bytes: &[u8]) -> Result<(), Fault> {
     let start = bytes.get(..SNIFF).unwrap_or(bytes);
     if start.contains(&0) { Err(Fault::Text(format!("{path} is a binary file (it holds NUL bytes)"))) } else { Ok(()) }
 }
@@ -297,7 +319,7 @@ fn tail(call: &Call, path: &str, opened: &mut Opened, lines: usize) -> Result<St
 }
 
 /// Where the last `lines` lines start; `None` when the bytes hold fewer line ends. A final line end closes a line.
-fn line_start_from_end(bytes: &[u8], lines: usize) -> Option<usize> {
+pub(super) fn line_start_from_end(bytes: &[u8], lines: usize) -> Option<usize> {
     let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
     ends.map(|(at, _)| at + 1).nth(lines.checked_sub(1)?)

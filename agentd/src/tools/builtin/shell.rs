@@ -12,12 +12,12 @@ use crate::{
 };
 
 /// `shell_execute`.
-pub(super) struct Shell {
+pub(in crate::tools) struct Shell {
     spec: ToolSpec,
 }
 
 impl Shell {
-    pub(super) fn new() -> Self {
+    pub(in crate::tools) fn new() -> Self {
         let text = json!({"type": "string"});
         let properties = json!({
             "command": {"type": "array", "items": text, "minItems": 1},
@@ -63,6 +63,39 @@ fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A command that a server may run: the built-in tool has nothing against it.
+pub(in crate::tools) struct AskedCommand {
+    /// Program and arguments.
+    pub(in crate::tools) argv: Vec<String>,
+    /// Where it runs, as every program knows it.
+    pub(in crate::tools) directory: String,
+    pub(in crate::tools) stdin: Option<String>,
+    /// After which it is to end.
+    pub(in crate::tools) timeout: Duration,
+}
+
+impl Shell {
+    /// What a server is to be asked; `None` when the built-in tool runs the command, if only by saying what is wrong
+    /// with it.
+    pub(in crate::tools) fn ask(&self, context: &ToolContext, arguments: &Value) -> Option<AskedCommand> {
+        let checked = Arguments::check(&self.spec, arguments.clone()).ok()?;
+        let words = || argv(arguments).into_iter().chain([directory(arguments)]).chain(stdin(arguments));
+        if words().any(has_marker) {
+            return None;
+        }
+        let project = context.project.as_ref()?;
+        let (_, real) = project.jail.open_dir(directory(arguments)).ok()?;
+        let place = if real.as_os_str().is_empty() { project.root.clone() } else { project.root.join(real) };
+        let limit = context.limits.command_timeout;
+        Some(AskedCommand {
+            argv: argv(arguments).into_iter().map(str::to_owned).collect(),
+            directory: place.to_str()?.to_owned(),
+            stdin: stdin(arguments).map(str::to_owned),
+            timeout: checked.number("timeout").map_or(limit, |seconds| limit.min(Duration::from_secs(seconds))),
+        })
     }
 }
 
@@ -134,21 +167,26 @@ impl Tool for Shell {
     }
 }
 
-/// stdout, then stderr under its heading, then how it ended: the end is never cut off.
 fn answer(finished: &Finished, timeout: Duration, cap: usize) -> ToolOutput {
-    let mut text = finished.stdout.text();
-    if !finished.stderr.is_empty() {
-        let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        text += &format!("{gap}[stderr]\n{}", finished.stderr.text());
-    }
+    let stderr = if finished.stderr.is_empty() { String::new() } else { finished.stderr.text() };
     let end = match (finished.ending, finished.code, finished.signal) {
         (Ending::TimedOut, ..) => format!("[timed out after {} s; the command was ended]", timeout.as_secs_f32()),
         (Ending::Cancelled, ..) => "[cancelled; the command was ended]".to_owned(),
         (Ending::Exited, Some(code), _) => format!("[exit code {code}]"),
         (Ending::Exited, None, signal) => format!("[ended by signal {}]", signal.unwrap_or_default()),
     };
-    let body = cut::cut(&text, cap, "");
     let ok = finished.ending == Ending::Exited && finished.code == Some(0);
+    told(finished.stdout.text(), &stderr, &end, ok, cap)
+}
+
+/// stdout, then stderr under its heading, then how it ended: the end is never cut off.
+pub(in crate::tools) fn told(stdout: String, stderr: &str, end: &str, ok: bool, cap: usize) -> ToolOutput {
+    let mut text = stdout;
+    if !stderr.is_empty() {
+        let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        text += &format!("{gap}[stderr]\n{stderr}");
+    }
+    let body = cut::cut(&text, cap, "");
     ToolOutput { text: format!("{}\n{end}", body.trim_end_matches('\n')), ok, ..ToolOutput::default() }
 }
 

@@ -32,6 +32,8 @@ fn bench() -> Bench {
         seen: Arc::default(),
         view: ModelView::default(),
         preferences: None,
+        mcp: Default::default(),
+        results: Default::default(),
     };
     Bench { _directory: directory, root, context, toolbox: Toolbox::new(toolbox()) }
 }

@@ -1,5 +1,7 @@
 //! Writing whole files, creating directories, moving.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{Call, Effect, Fault, FileTool, Outcome, ToolOutput, conflict, edit, read};
@@ -48,12 +50,16 @@ fn write(call: &Call) -> Outcome {
         (None, None) => Ok(()),
     })?;
     call.saw(&written);
-    Ok(ToolOutput::ok(format!("Successfully wrote to {path}")).files([written]))
+    Ok(ToolOutput::ok(wrote(path)).files([written]))
+}
+
+pub(super) fn wrote(path: &str) -> String {
+    format!("Successfully wrote to {path}")
 }
 
 /// What stands in the file now: it may hold values that the model knows by their markers only. `None` when there is
 /// no file; what else is wrong with the path, the write itself says.
-fn present(call: &Call, path: &str) -> Result<Option<String>, Fault> {
+pub(super) fn present(call: &Call, path: &str) -> Result<Option<String>, Fault> {
     match call.jail().open_file(path) {
         Ok(mut opened) => {
             call.check_seen(&opened.path)?;
@@ -71,22 +77,33 @@ fn moved(path: &str) -> Fault {
 fn create(call: &Call) -> Outcome {
     let path = call.arguments.text("path");
     call.jail().create_dir_all(path)?;
-    Ok(ToolOutput::ok(format!("Successfully created directory {path}")))
+    Ok(ToolOutput::ok(created(path)))
+}
+
+pub(super) fn created(path: &str) -> String {
+    format!("Successfully created directory {path}")
 }
 
 fn rename(call: &Call) -> Outcome {
     let (source, destination) = (call.arguments.text("source"), call.arguments.text("destination"));
     let (from, to) = call.jail().rename(source, destination)?;
+    known_as(call, &from, &to);
+    Ok(ToolOutput::ok(moved_to(source, destination)).files([to]))
+}
+
+pub(super) fn moved_to(source: &str, destination: &str) -> String {
+    format!("Successfully moved {source} to {destination}")
+}
+
+/// What was read is known under its new name, also below a moved directory.
+pub(super) fn known_as(call: &Call, from: &Path, to: &Path) {
     let mut seen = lock(&call.seen);
-    // What was read is known under its new name, also below a moved directory.
     let moved: Vec<_> = seen
         .iter()
-        .filter_map(|path| path.strip_prefix(&from).ok().map(|rest| (path.clone(), rest.to_path_buf())))
+        .filter_map(|path| path.strip_prefix(from).ok().map(|rest| (path.clone(), rest.to_path_buf())))
         .collect();
     for (old, rest) in moved {
         seen.remove(&old);
-        seen.insert(if rest.as_os_str().is_empty() { to.clone() } else { to.join(rest) });
+        seen.insert(if rest.as_os_str().is_empty() { to.to_path_buf() } else { to.join(rest) });
     }
-    drop(seen);
-    Ok(ToolOutput::ok(format!("Successfully moved {source} to {destination}")).files([to]))
 }

@@ -49,6 +49,8 @@ fn context(project: &Arc<Project>) -> ToolContext {
         seen: Arc::default(),
         view: ModelView::new(REDACTOR.clone(), Arc::default()),
         preferences: None,
+        mcp: Default::default(),
+        results: Default::default(),
     }
 }
 

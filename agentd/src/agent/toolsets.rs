@@ -1,0 +1,79 @@
+//! Which tools a conversation begins with.
+//!
+//! Owns the sets that are in use: the built-in tools, and with them the tools of the servers that a project sees. Sets
+//! are made once for a catalog and shared; a lookup of a remembered answer asks for one, so it costs next to nothing.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use crate::{
+    context::SYSTEM_PROMPT,
+    llm::ToolDefinition,
+    mcp::{
+        catalog::Catalog,
+        pool::{Serve, View},
+    },
+    memory::{answers::fingerprint, kept::Fingerprint},
+    sync::lock,
+    tools::{Tool, ToolSet, mcp},
+};
+
+/// Sets that are kept: one for each project with servers of its own that is worked in at the same time, and some more.
+/// One that is made again costs a millisecond.
+const SETS_MAX: usize = 16;
+
+/// The sets in use.
+pub(super) struct ToolSets {
+    pool: Arc<dyn Serve>,
+    /// The plain names: built in, or routed to servers that have the role.
+    plain: Vec<Arc<dyn Tool>>,
+    bare: Arc<ToolSet>,
+    /// The last used at the end.
+    made: Mutex<VecDeque<(Catalog, Arc<ToolSet>)>>,
+}
+
+impl ToolSets {
+    pub(super) fn new(pool: Arc<dyn Serve>) -> Self {
+        let plain = mcp::plain_tools(&pool);
+        let bare = ToolSet::new(plain.clone(), prefix_fingerprint);
+        Self { pool, plain, bare, made: Mutex::default() }
+    }
+
+    /// The set for a conversation that begins now.
+    pub(super) fn current(&self, view: &View) -> Arc<ToolSet> {
+        let catalog = self.pool.catalog(view);
+        if catalog.tools.is_empty() {
+            return Arc::clone(&self.bare);
+        }
+        let mut made = lock(&self.made);
+        let same = |known: &Catalog| Arc::ptr_eq(&known.tools, &catalog.tools) || known == &catalog;
+        if let Some(at) = made.iter().rposition(|(known, _)| same(known))
+            && let Some(found) = made.remove(at)
+        {
+            let set = Arc::clone(&found.1);
+            made.push_back(found);
+            return set;
+        }
+        let more = mcp::server_tools(&self.pool, &catalog);
+        let set = ToolSet::new(self.plain.iter().cloned().chain(more).collect(), prefix_fingerprint);
+        made.push_back((catalog, Arc::clone(&set)));
+        if made.len() > SETS_MAX {
+            made.pop_front();
+        }
+        set
+    }
+
+    /// The servers behind the sets.
+    pub(super) fn pool(&self) -> &Arc<dyn Serve> {
+        &self.pool
+    }
+}
+
+/// Of system prompt and tool list: part of what makes two asks the same.
+fn prefix_fingerprint(definitions: &[ToolDefinition]) -> Fingerprint {
+    let tools = definitions.iter().flat_map(|it| [it.name.clone(), it.description.clone(), it.parameters.to_string()]);
+    let parts: Vec<String> = std::iter::once(SYSTEM_PROMPT.to_owned()).chain(tools).collect();
+    fingerprint(parts.iter().map(String::as_str))
+}

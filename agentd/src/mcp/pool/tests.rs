@@ -1,0 +1,6 @@
+//! The pool's good and bad days, with servers that are played.
+
+mod calls;
+mod catalogs;
+mod days;
+mod reload;
