@@ -160,9 +160,12 @@ impl Rig {
     #[track_caller]
     pub(crate) fn wait_for(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
-        let found = tests::holds_within(UP, || {
+        let mut found = false;
+        tests::holds_within(UP, || {
             last = self.server(name);
-            holds(&last)
+            found = holds(&last);
+            // What has failed for good is not waited for.
+            found || last["state"] == "failed"
         });
         assert!(found, "{name} is not {what}: {last}");
         last
