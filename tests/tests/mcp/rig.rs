@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     Home, Output, bins,
     mcp::{RealServers, Tag},
@@ -141,10 +141,10 @@ impl Rig {
         self.desk.ctl(["mcp", "list", "--json"]).run().expect_ok().json()
     }
 
-    /// One server of the list.
+    /// One server of the list. Asked over the socket: this is done again and again.
     #[track_caller]
     pub(crate) fn server(&self, name: &str) -> Value {
-        let list = self.list();
+        let list = self.desk.home.rpc().call("mcp.list", &json!({ "cwd": self.desk.project })).unwrap();
         let servers = list["servers"].as_array().unwrap();
         let found = servers.iter().find(|server| server["name"] == name);
         found.cloned().unwrap_or_else(|| panic!("{name} is not in {list}"))
