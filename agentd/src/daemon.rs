@@ -29,7 +29,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
     llm::{Choice, Chooser},
-    mcp::{connect::Connect, pool::Pool},
+    mcp::{connect::Connector, pool::Pool},
     memory::{Memory, store::Opening},
     observe::log::LogHandle,
     process,
@@ -54,6 +54,8 @@ pub struct Daemon {
     pub turns: Arc<Turns>,
     /// The MCP servers.
     pub mcp: Arc<Pool>,
+    /// Makes their connections.
+    connector: Arc<Connector>,
     /// True once the servers were started: from then on a reload is passed on to them.
     servers_begun: Mutex<bool>,
     endpoint: Endpoint,
@@ -102,8 +104,6 @@ pub struct Parts {
     pub config_dir: Option<PathBuf>,
     /// What outlives the sessions, still opening.
     pub memory: Arc<Memory>,
-    /// Makes the connections to MCP servers.
-    pub connect: Arc<dyn Connect>,
 }
 
 impl Daemon {
@@ -111,11 +111,13 @@ impl Daemon {
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let state_dir = parts.endpoint.state_dir.clone();
-        let mcp = Pool::new(parts.connect, state_dir.clone());
+        let connector = Arc::new(Connector::new(state_dir.clone()));
+        let mcp = Pool::new(connector.clone(), state_dir.clone());
         let daemon = Self {
             agent: Agent::new(clock, parts.config_dir, state_dir, parts.memory, mcp.clone()),
             turns: Arc::default(),
             mcp,
+            connector,
             servers_begun: Mutex::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
@@ -157,7 +159,8 @@ impl Daemon {
             Some(Choice::Online(provider)) => provider.secrets().map(|key| key.expose_secret().to_owned()),
             _ => None,
         };
-        let values = Redactor::environment_secrets().into_iter().chain(key).collect();
+        let of_servers = config.mcp_secrets(&|name| std::env::var_os(name));
+        let values = Redactor::environment_secrets().into_iter().chain(key).chain(of_servers).collect();
         let counts = Arc::clone(self.redactors().counts());
         let redactors = Arc::new(Redactors::new(settings, values, counts));
         if let Some(log) = &self.log {
@@ -320,10 +323,9 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
     let background = watch::start(&daemon);
     ready();
-    // Not before: the first ask does not wait for it. No service may be started before it is done.
-    let reaping = tokio::spawn(process::reap_left_behind(daemon.endpoint.state_dir.clone()));
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
-    daemon.start_servers();
+    // Not before: the first ask does not wait for it.
+    let starting = tokio::spawn(start_servers(Arc::clone(&daemon)));
     let broken = tokio::select! {
         () = signals.wait_for_stop(&daemon) => None,
         () = daemon.draining.cancelled() => None,
@@ -341,7 +343,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         }
     };
     background.cancel();
-    reaping.abort();
+    starting.abort();
     daemon.closing.cancel();
     let closed = async {
         if broken.is_none() {
@@ -362,6 +364,12 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     drop(file);
     tracing::info!("stopped");
     broken.unwrap_or(Ok(()))
+}
+
+/// Ends what an earlier daemon left behind, and only then starts servers: none of ours is taken for one of its.
+async fn start_servers(daemon: Arc<Daemon>) {
+    process::reap_left_behind(daemon.endpoint.state_dir.clone()).await;
+    daemon.start_servers();
 }
 
 /// Lets running turns end, then cancels them.

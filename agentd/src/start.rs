@@ -22,15 +22,10 @@ use crate::{
     cli::{self, Cli, Command},
     config::{Config, Loaded},
     daemon::{self, Daemon, Parts},
-    mcp::{
-        connect::{Connect, ConnectError, Connection, Target},
-        stderr::Stderr,
-    },
     memory::Memory,
     observe, paths, process,
     redact::{Redactor, is_redacting},
     server::listen::{self, Lock},
-    tools::BoxFuture,
 };
 
 /// Exit code of a configuration that cannot be used; systemd does not restart after it.
@@ -271,7 +266,6 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
             warnings,
             config_dir: paths::config_dir(),
             memory,
-            connect: Arc::new(NoClient),
         }));
         daemon.load_memory(opening).await;
         let ended = daemon::run(daemon, bound, || report.ready(&ready)).await;
@@ -282,16 +276,6 @@ fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     drop(log);
     drop(lock);
     result
-}
-
-/// Connects to no MCP server: this build has no client.
-struct NoClient;
-
-impl Connect for NoClient {
-    fn connect(&self, _: Target, _: Arc<Stderr>) -> BoxFuture<'_, Result<Connection, ConnectError>> {
-        let (what, cure) = ("this agentd has no MCP client".to_owned(), "install a build that has one".to_owned());
-        Box::pin(async { Err(ConnectError { what, cure, retry: false }) })
-    }
 }
 
 fn say(line: &str) {

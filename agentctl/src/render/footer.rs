@@ -1,6 +1,8 @@
-//! The line under an answer: where it came from, tokens, price, time; above it, why it is not from memory.
+//! The line under an answer: where it came from, which servers took part, tokens, price, time; above it, why it is not from memory.
 
-use proto::{Answer, Cached, Similar, Source};
+use std::collections::BTreeMap;
+
+use proto::{Answer, Cached, Similar, Source, ToolCallReport};
 
 use super::{
     figures::{counted, dollars, elapsed, grouped, percent, span},
@@ -14,6 +16,7 @@ const QUESTION_MAX: usize = 60;
 pub fn footer(answer: &Answer) -> String {
     let mut parts = vec![source(answer)];
     parts.extend(answer.cached.as_ref().map(rests));
+    parts.extend(servers(&answer.tool_calls));
     let usage = &answer.usage;
     if usage.prompt_tokens + usage.completion_tokens > 0 {
         parts.push(format!(
@@ -76,6 +79,26 @@ fn rests(cached: &Cached) -> String {
     format!("asked {} ago · {verified}", span(cached.age_s))
 }
 
+/// Which MCP servers served calls, and for which of them built-in tools did.
+fn servers(calls: &[ToolCallReport]) -> Vec<String> {
+    let (mut served, mut stood_in) = (BTreeMap::<&str, u64>::new(), BTreeMap::<&str, u64>::new());
+    for call in calls {
+        if !call.server.is_empty() {
+            *served.entry(&call.server).or_default() += 1;
+        }
+        // A reason begins with the server's name.
+        let name = call.fallback.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).next();
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            *stood_in.entry(name).or_default() += 1;
+        }
+    }
+    let line = |(server, calls): (&str, u64), how: &str| {
+        format!("{} {how} {}", counted(calls, "call", "calls"), sanitize::one_line(server, QUESTION_MAX))
+    };
+    let served = served.into_iter().map(|served| line(served, "via"));
+    served.chain(stood_in.into_iter().map(|stood_in| line(stood_in, "built in for"))).collect()
+}
+
 fn missed(why: &str, source: Source) -> String {
     match source {
         Source::Model => format!("{why}: asked anew"),
@@ -124,6 +147,19 @@ mod tests {
             footer(&answer),
             "deepseek-chat · 12,345 tokens in (97 % from the prefix cache), 321 out · $0.00039 · 2.4 s"
         );
+    }
+
+    #[test]
+    fn the_footer_names_the_servers_that_took_part_and_those_that_were_stood_in_for() {
+        let call = |server: &str, fallback: &str| ToolCallReport {
+            server: server.into(),
+            fallback: fallback.into(),
+            ..ToolCallReport::default()
+        };
+        let tool_calls = vec![call("git", ""), call("", ""), call("", "files is starting"), call("git", "")];
+        let answer = Answer { model: "m".into(), cost_usd: Some(0.1), tool_calls, ..Answer::default() };
+        let shown = footer(&answer);
+        assert!(shown.starts_with("m · 2 calls via git · 1 call built in for files · "), "{shown}");
     }
 
     #[test]

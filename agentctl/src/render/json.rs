@@ -2,7 +2,9 @@
 
 use std::io::Write as _;
 
-use proto::{Answer, ApproveRequest, Cached, ErrorKind, Event, Failure, Similar, Source, ToolCallReport, Usage};
+use proto::{
+    Answer, ApproveRequest, Cached, ErrorKind, Event, Failure, Similar, Source, ToolCallReport, Usage, Verdict,
+};
 use serde::Serialize;
 
 use crate::{client::Observer, exit::Stop, output::Out, signals::Interrupts};
@@ -42,7 +44,7 @@ struct Shown<'a> {
     cost_usd: Option<f64>,
     saved_usd: Option<f64>,
     turns: u32,
-    tool_calls: &'a [ToolCallReport],
+    tool_calls: Vec<Call<'a>>,
     redactions: u32,
     elapsed_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,13 +85,32 @@ impl<'a> Shown<'a> {
             cost_usd: *cost_usd,
             saved_usd: *saved_usd,
             turns: *turns,
-            tool_calls,
+            tool_calls: tool_calls.iter().map(Call::of).collect(),
             redactions: *redactions,
             elapsed_ms: *elapsed_ms,
             cached: cached.as_ref(),
             similar: similar.as_ref(),
             miss,
         }
+    }
+}
+
+/// A tool call as programs get it. Servers are there only where one took part, or should have.
+#[derive(Serialize)]
+struct Call<'a> {
+    name: &'a str,
+    verdict: Verdict,
+    ok: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    server: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    fallback: &'a str,
+}
+
+impl<'a> Call<'a> {
+    fn of(report: &'a ToolCallReport) -> Self {
+        let ToolCallReport { name, verdict, ok, server, fallback } = report;
+        Self { name, verdict: *verdict, ok: *ok, server, fallback }
     }
 }
 
@@ -184,6 +205,23 @@ mod tests {
         let answer = Answer::default();
         assert_eq!(names(&answer), PINNED);
         assert!(serde_json::to_value(Shown::of(&answer)).unwrap()["cost_usd"].is_null());
+    }
+
+    #[test]
+    fn a_tool_call_names_a_server_where_one_took_part_or_should_have() {
+        let call = |server: &str, fallback: &str| {
+            let report = ToolCallReport {
+                name: "read_text_file".into(),
+                server: server.into(),
+                fallback: fallback.into(),
+                ..ToolCallReport::default()
+            };
+            serde_json::to_string(&Call::of(&report)).unwrap()
+        };
+        let plain = r#"{"name":"read_text_file","verdict":"allow","ok":false"#;
+        assert_eq!(call("", ""), format!("{plain}}}"));
+        assert_eq!(call("files", ""), format!(r#"{plain},"server":"files"}}"#));
+        assert_eq!(call("", "files is starting"), format!(r#"{plain},"fallback":"files is starting"}}"#));
     }
 
     #[test]

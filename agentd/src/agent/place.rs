@@ -148,3 +148,26 @@ async fn on_disk<T: Send + 'static>(look: impl FnOnce() -> Result<T, Failure> + 
     let looked = tokio::task::spawn_blocking(look).await;
     looked.map_err(|_| Failure::new(ErrorKind::Internal, "looking at the project failed inside the daemon"))?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{McpServer, McpServers, StdioServer, Transport};
+
+    #[test]
+    fn a_project_s_servers_are_told_of_until_they_are_approved() {
+        let one = || ("git".to_owned(), McpServer::new(Transport::Stdio(StdioServer::default())));
+        let file = |approved, faults: &[&str]| ProjectFile {
+            approved,
+            servers: Arc::new(McpServers::from([one()])),
+            faults: faults.iter().map(|&fault| fault.to_owned()).collect(),
+            ..ProjectFile::default()
+        };
+        assert_eq!(unused(&file(true, &[])), "");
+        assert_eq!(
+            unused(&file(false, &[])),
+            ".mcp.json of this project names 1 server that you have not approved: agentctl mcp approve"
+        );
+        assert!(unused(&file(true, &["x"])).contains("has faults and is not used"));
+    }
+}

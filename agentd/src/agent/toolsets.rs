@@ -77,3 +77,65 @@ fn prefix_fingerprint(definitions: &[ToolDefinition]) -> Fingerprint {
     let parts: Vec<String> = std::iter::once(SYSTEM_PROMPT.to_owned()).chain(tools).collect();
     fingerprint(parts.iter().map(String::as_str))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::ApprovalMode,
+        mcp::catalog::McpTool,
+        tools::mcp::fake::{Fake, said, shared, tool},
+    };
+
+    fn sets(tools: Vec<McpTool>) -> (Arc<Fake>, ToolSets) {
+        let fake = Arc::new(Fake::new(|_| said("")).with_tools(tools));
+        let sets = ToolSets::new(shared(&fake));
+        (fake, sets)
+    }
+
+    fn offer(fake: &Fake, tools: Vec<McpTool>) {
+        *lock(&fake.catalog) = Catalog { tools: tools.into() };
+    }
+
+    fn log() -> McpTool {
+        tool("log", true, ApprovalMode::Auto)
+    }
+
+    #[test]
+    fn without_servers_the_prefix_is_that_of_the_built_in_tools() {
+        let (_, sets) = sets(Vec::new());
+        let current = sets.current(&View::default());
+        let built_in = ToolSet::new(crate::tools::builtin::toolbox(), prefix_fingerprint);
+        assert_eq!(current.definitions(), built_in.definitions());
+        assert_eq!(current.fingerprint(), built_in.fingerprint());
+    }
+
+    #[test]
+    fn a_set_is_made_once_for_equal_catalogs_and_another_one_is_another_prefix() {
+        let (fake, sets) = sets(vec![log()]);
+        let view = View::default();
+        let first = sets.current(&view);
+        assert!(first.toolbox().get("mcp__git__log").is_some() && first.toolbox().get("read_text_file").is_some());
+        assert!(Arc::ptr_eq(&first, &sets.current(&view)));
+        offer(&fake, vec![log()]);
+        assert!(Arc::ptr_eq(&first, &sets.current(&view)), "an equal list is the same list");
+        offer(&fake, vec![log(), tool("show", true, ApprovalMode::Auto)]);
+        let second = sets.current(&view);
+        assert_ne!(first.fingerprint(), second.fingerprint());
+        offer(&fake, Vec::new());
+        assert!(sets.current(&view).toolbox().get("mcp__git__log").is_none());
+        assert!(first.toolbox().get("mcp__git__log").is_some(), "who began with it keeps it");
+        offer(&fake, vec![log()]);
+        assert!(Arc::ptr_eq(&first, &sets.current(&view)), "a server that is back has its place in the prefix cache");
+    }
+
+    #[test]
+    fn only_the_last_used_sets_are_kept() {
+        let (fake, sets) = sets(Vec::new());
+        for n in 0..2 * SETS_MAX {
+            offer(&fake, vec![tool(&format!("t{n}"), true, ApprovalMode::Auto)]);
+            sets.current(&View::default());
+        }
+        assert_eq!(lock(&sets.made).len(), SETS_MAX);
+    }
+}

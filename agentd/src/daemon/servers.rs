@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Daemon;
-use crate::{mcp::pool::PoolSettings, sync::lock};
+use crate::{config::mcp::check::PROVIDER_KEY, mcp::pool::PoolSettings, sync::lock};
 
 impl Daemon {
     /// Starts the configured servers. Returns at once.
@@ -28,6 +28,7 @@ impl Daemon {
     /// Under the lock of its callers: two at once could leave the older configuration in force.
     fn configure_servers(&self) {
         let config = self.config();
+        self.connector.set_denied(vec![config.provider.api_key_env.clone(), PROVIDER_KEY.to_owned()]);
         let settings = PoolSettings { command_timeout: config.exec.command_timeout };
         self.mcp.configure(Arc::clone(&config.mcp_servers), settings);
     }

@@ -563,6 +563,19 @@ mod tests {
     }
 
     #[test]
+    fn a_conversation_keeps_the_tools_that_its_history_began_with() {
+        let set = || crate::tools::ToolSet::new(Vec::new(), |_| [0; 32]);
+        let (first, second) = (set(), set());
+        let conversation = sessions().new_conversation();
+        conversation.commit(commit(vec![], "found in memory", None));
+        assert!(conversation.tools().is_none());
+        for tools in [&first, &second] {
+            conversation.commit(Commit { tools: Some(Arc::clone(tools)), ..commit(vec![], "q", None) });
+        }
+        assert!(conversation.tools().is_some_and(|kept| Arc::ptr_eq(&kept, &first)));
+    }
+
+    #[test]
     fn only_the_last_conversations_are_kept() {
         let sessions = sessions();
         for n in 0..5 {

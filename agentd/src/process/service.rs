@@ -8,6 +8,7 @@ use std::{
     ffi::OsString, fs::File, io, os::unix::process::ExitStatusExt as _, path::Path, process::ExitStatus, time::Duration,
 };
 
+use rustix::{fs::AtFlags, io::Errno};
 use tokio::{
     process::{ChildStderr, ChildStdin, ChildStdout},
     runtime::Handle,
@@ -75,6 +76,10 @@ pub async fn start(command: ServiceCommand) -> Result<Service, ProcessError> {
 
 fn start_now(mut command: ServiceCommand, state_dir: Option<&Path>) -> Result<Service, ProcessError> {
     let name = environment::check(&command.argv, &command.env)?;
+    // A command's supervisor tells this on standard error, for the model to read. Here it decides whether to try again.
+    if name.contains('/') && is_missing(&command.directory, &command.argv) {
+        return Err(ProcessError::NotFound(name));
+    }
     let cookie = crate::id::fresh();
     command.env.push((COOKIE.into(), cookie.to_string().into()));
     let launch = Launch {
@@ -93,6 +98,12 @@ fn start_now(mut command: ServiceCommand, state_dir: Option<&Path>) -> Result<Se
     let note = state_dir.and_then(|state_dir| note(state_dir, pid, cookie));
     let handle = ServiceHandle { pid, running: Some(running), how: String::new(), note, clearing: None };
     Ok(Service { stdin, stdout, stderr, handle })
+}
+
+/// True when the directory, or the path from the root, has no such file.
+fn is_missing(directory: &File, argv: &[OsString]) -> bool {
+    let found = argv.first().map(|program| rustix::fs::statat(directory, program, AtFlags::empty()));
+    matches!(found, Some(Err(Errno::NOENT | Errno::NOTDIR)))
 }
 
 /// Notes how the service's processes are recognised. Its supervisor is not reaped yet, so it is in the process table.

@@ -110,6 +110,10 @@ async fn a_program_is_looked_up_in_the_search_path_that_the_service_gets() {
     assert_eq!(service.handle.ended().await, "exit code 5");
     let missing = start(command(&argv, &[])).await.err().unwrap();
     assert_eq!(missing.to_string(), "command not found: agentd-test-shell");
+    for program in ["/no/such/server", "./server", "/proc/version/server"] {
+        let missing = start(command(&[program], &[])).await.err().unwrap();
+        assert!(matches!(missing, ProcessError::NotFound(name) if name == program));
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@
 //! - What a server said is kept as a remembered answer's ground only if the built-in tool says the same.
 
 mod command;
+#[cfg(test)]
+pub(crate) mod fake;
 mod outcome;
 mod reply;
 mod routed;
@@ -37,3 +39,6 @@ pub fn server_tools(pool: &Arc<dyn Serve>, catalog: &Catalog) -> Vec<Arc<dyn Too
     let tool = |tool: &_| -> Arc<dyn Tool> { Arc::new(server::ServerTool::new(pool, tool)) };
     catalog.tools.iter().map(tool).collect()
 }
+
+#[cfg(test)]
+mod tests;
