@@ -94,7 +94,7 @@ impl Chaos {
             "refuse" => self.wire.error(id, INVALID, "these arguments are not good"),
             "broken" => self.wire.raw(b"{\"jsonrpc\":\"2.0\",\"result\":{\"content\":[{\"type\":\"te"),
             "broken_id" => {
-                self.wire.raw(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"content\":[}}").as_bytes())
+                self.wire.raw(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"content\":[}}").as_bytes());
             }
             "foreign" => self.wire.result(&json!(987_654_321), json!({"content": []})),
             "no_result" => self.wire.raw(json!({"jsonrpc": "2.0", "id": id}).to_string().as_bytes()),

@@ -5,6 +5,8 @@
 //! is noted in files of a directory (`--state`), one line each: `starts`, `methods`, `calls`, `effects`, `cancelled`,
 //! and `strange` for messages that no server should get.
 
+#![allow(clippy::needless_pass_by_value, reason = "what json! makes is made to be given away")]
+
 mod calls;
 mod options;
 mod tools;
@@ -94,7 +96,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
 }
 
 /// Ends the process at once, from any thread: the server's death is what is played here.
-#[expect(clippy::exit, reason = "a server that dies does not tidy up")]
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "a server that dies does not tidy up")]
 fn die(code: i32) -> ! {
     std::process::exit(code)
 }

@@ -119,7 +119,7 @@ impl Options {
     fn value(&mut self, name: &str, value: &str) -> Option<()> {
         match name {
             "--era" => {
-                self.era = one_of(value, &[("both", Era::Both), ("legacy", Era::Legacy), ("modern", Era::Modern)])?
+                self.era = one_of(value, &[("both", Era::Both), ("legacy", Era::Legacy), ("modern", Era::Modern)])?;
             }
             "--discover" => {
                 let known = [
