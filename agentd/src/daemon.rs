@@ -157,7 +157,8 @@ impl Daemon {
             Some(Choice::Online(provider)) => provider.secrets().map(|key| key.expose_secret().to_owned()),
             _ => None,
         };
-        let values = Redactor::environment_secrets().into_iter().chain(key).collect();
+        let servers = config.mcp_secrets(&|name| std::env::var_os(name));
+        let values = Redactor::environment_secrets().into_iter().chain(key).chain(servers).collect();
         let counts = Arc::clone(self.redactors().counts());
         let redactors = Arc::new(Redactors::new(settings, values, counts));
         if let Some(log) = &self.log {
@@ -320,10 +321,9 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
     let background = watch::start(&daemon);
     ready();
-    // Not before: the first ask does not wait for it. No service may be started before it is done.
-    let reaping = tokio::spawn(process::reap_left_behind(daemon.endpoint.state_dir.clone()));
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
-    daemon.start_servers();
+    // Not before: the first ask does not wait for it.
+    let starting = tokio::spawn(Arc::clone(&daemon).start_servers());
     let broken = tokio::select! {
         () = signals.wait_for_stop(&daemon) => None,
         () = daemon.draining.cancelled() => None,
@@ -341,7 +341,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         }
     };
     background.cancel();
-    reaping.abort();
+    starting.abort();
     daemon.closing.cancel();
     let closed = async {
         if broken.is_none() {
