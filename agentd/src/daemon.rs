@@ -159,8 +159,8 @@ impl Daemon {
             Some(Choice::Online(provider)) => provider.secrets().map(|key| key.expose_secret().to_owned()),
             _ => None,
         };
-        let of_servers = config.mcp_secrets(&|name| std::env::var_os(name));
-        let values = Redactor::environment_secrets().into_iter().chain(key).chain(of_servers).collect();
+        let servers = config.mcp_secrets(&|name| std::env::var_os(name));
+        let values = Redactor::environment_secrets().into_iter().chain(key).chain(servers).collect();
         let counts = Arc::clone(self.redactors().counts());
         let redactors = Arc::new(Redactors::new(settings, values, counts));
         if let Some(log) = &self.log {
@@ -325,7 +325,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     ready();
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
     // Not before: the first ask does not wait for it.
-    let starting = tokio::spawn(start_servers(Arc::clone(&daemon)));
+    let starting = tokio::spawn(Arc::clone(&daemon).start_servers());
     let broken = tokio::select! {
         () = signals.wait_for_stop(&daemon) => None,
         () = daemon.draining.cancelled() => None,
@@ -364,12 +364,6 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     drop(file);
     tracing::info!("stopped");
     broken.unwrap_or(Ok(()))
-}
-
-/// Ends what an earlier daemon left behind, and only then starts servers: none of ours is taken for one of its.
-async fn start_servers(daemon: Arc<Daemon>) {
-    process::reap_left_behind(daemon.endpoint.state_dir.clone()).await;
-    daemon.start_servers();
 }
 
 /// Lets running turns end, then cancels them.

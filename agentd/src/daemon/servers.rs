@@ -6,11 +6,13 @@
 use std::sync::Arc;
 
 use super::Daemon;
-use crate::{config::mcp::check::PROVIDER_KEY, mcp::pool::PoolSettings, sync::lock};
+use crate::{config::mcp::check::PROVIDER_KEY, mcp::pool::PoolSettings, process, sync::lock};
 
 impl Daemon {
-    /// Starts the configured servers. Returns at once.
-    pub(super) fn start_servers(self: &Arc<Self>) {
+    /// Starts the configured servers, once nothing is left of those that an earlier daemon did not end: two of a kind
+    /// would share files that they do not share well.
+    pub(super) async fn start_servers(self: Arc<Self>) {
+        process::reap_left_behind(self.endpoint.state_dir.clone()).await;
         let mut begun = lock(&self.servers_begun);
         *begun = true;
         self.configure_servers();

@@ -3,10 +3,11 @@
 //! Starts no server and no daemon, and changes nothing. A server that has failed is exit code 1. Programs are looked up
 //! on this shell's search path; the daemon has its own, so a server that is up is not judged by that.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proto::{McpListRequest, McpLogsRequest, McpProject, McpReport, McpServer, Request, Response};
 
+use super::program::Program;
 use crate::{
     app::App,
     autostart,
@@ -32,8 +33,8 @@ const ROLES: [&str; 2] = ["filesystem", "command"];
 pub(super) fn run(app: &App, view: &View) -> Outcome {
     let cwd = super::place(view.directory.as_deref())?;
     let mut findings = vec![
-        runtime("node", "node", NODE_MIN, "install Node.js 20 or newer if you want servers from npm"),
-        runtime("python", "python3", PYTHON_MIN, "install Python 3.10 or newer if you want servers from PyPI"),
+        runtime("Node.js", "node", NODE_MIN, "install Node.js 20 or newer if you want servers from npm"),
+        runtime("Python", "python3", PYTHON_MIN, "install Python 3.10 or newer if you want servers from PyPI"),
     ];
     match app.running()? {
         Some(mut client) => findings.extend(servers(&mut client, &cwd)?),
@@ -49,7 +50,7 @@ pub(super) fn run(app: &App, view: &View) -> Outcome {
 /// Node or Python: for servers only.
 fn runtime(name: &'static str, program: &str, least: [u32; 2], cure: &str) -> Finding {
     let Some(path) = autostart::on_path(program) else {
-        return Finding::ok(name, "not on PATH; the built-in tools do not need it");
+        return Finding::ok(name, format!("{program} is not on PATH; the built-in tools do not need it"));
     };
     match autostart::capture_of(&path, &["--version".into()]) {
         Ok(said) => judge_version(name, &path, said.stdout.trim(), least, cure),
@@ -158,19 +159,17 @@ fn figures(server: &McpServer) -> String {
 
 /// What there is to say about the program of a server: not found, or one that asks the network at each start.
 fn program(server: &McpServer) -> Vec<Finding> {
-    if server.transport != "stdio" || matches!(server.state.as_str(), "disabled" | "unapproved") {
+    if matches!(server.state.as_str(), "disabled" | "unapproved") {
         return Vec::new();
     }
-    let words = words(&server.command);
-    let Some(command) = words.first() else { return Vec::new() };
+    let Some(program) = Program::of(server) else { return Vec::new() };
     let mut findings = Vec::new();
-    if !matches!(server.state.as_str(), "ready" | "idle") && find(command).is_none() {
-        let cure = format!("install it, or give its full path in mcp_servers.{}.command", server.name);
-        let message = format!("{command} was not found on this shell's PATH{}", needs(command));
+    if !matches!(server.state.as_str(), "ready" | "idle")
+        && let Some((message, cure)) = program.missing(&server.name)
+    {
         findings.push(Finding::warn(server.name.clone(), message, cure));
     }
-    let offline = |word: &String| matches!(word.as_str(), "--prefer-offline" | "--offline" | "--no-install");
-    if base(command) == "npx" && !words.iter().any(offline) {
+    if program.asks_the_registry() {
         findings.push(Finding::warn(
             server.name.clone(),
             "npx asks the registry at each start: slow, and impossible without a network",
@@ -178,49 +177,6 @@ fn program(server: &McpServer) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-/// What brings a program that is missing.
-fn needs(command: &str) -> &'static str {
-    match base(command) {
-        "node" | "npx" => "; Node.js brings it",
-        "uvx" => "; the Python tool uv brings it",
-        _ => "",
-    }
-}
-
-fn base(command: &str) -> &str {
-    Path::new(command).file_name().and_then(|name| name.to_str()).unwrap_or(command)
-}
-
-fn find(command: &str) -> Option<PathBuf> {
-    if command.contains('/') {
-        return Some(PathBuf::from(command)).filter(|path| path.exists());
-    }
-    autostart::on_path(command)
-}
-
-/// The words of a command line as the daemon quotes it for a shell.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut open, mut quoted) = (Vec::new(), String::new(), false, false);
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' => (quoted, open) = (!quoted, true),
-            '\\' if !quoted => word.extend(chars.next()),
-            ' ' if !quoted => {
-                if open || !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                open = false;
-            }
-            c => word.push(c),
-        }
-    }
-    if open || !word.is_empty() {
-        words.push(word);
-    }
-    words
 }
 
 fn project(project: &McpProject) -> Option<Finding> {
@@ -300,12 +256,6 @@ mod tests {
         let again = McpServer { next_try_ms: Some(1_500), ..server("git", "restarting", "git-mcp") };
         assert_eq!(troubled(&again, &[]).level, Level::Warn);
         assert!(troubled(&again, &[]).message.contains("next try in 2 s"));
-    }
-
-    #[test]
-    fn a_command_line_is_taken_apart_as_it_was_quoted() {
-        assert_eq!(words("npx -y 'a b' 'it'\\''s' ''"), ["npx", "-y", "a b", "it's", ""]);
-        assert!(words("  ").is_empty());
     }
 
     #[test]

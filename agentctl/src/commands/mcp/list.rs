@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use proto::{McpListRequest, McpProject, McpReport, McpServer, Request, Response};
 
+use super::program::Program;
 use crate::{
     app::App,
     cli::View,
@@ -93,7 +94,11 @@ fn trouble(server: &McpServer) -> String {
         let _ = write!(text, " (next try in {})", span(ms.div_ceil(1000)));
     }
     let name = &server.name;
-    format!("{text}\n  cure: agentctl mcp logs {name} shows why; agentctl mcp restart {name} tries again at once\n")
+    let cure = match Program::of(server).and_then(|program| program.missing(name)) {
+        Some((missing, cure)) => format!("{missing}: {cure}"),
+        None => format!("agentctl mcp logs {name} shows why; agentctl mcp restart {name} tries again at once"),
+    };
+    format!("{text}\n  cure: {cure}\n")
 }
 
 /// A project's file that is not used, or not wholly.

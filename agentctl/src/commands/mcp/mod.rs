@@ -18,6 +18,7 @@ mod doctor;
 mod edit;
 mod list;
 mod logs;
+mod program;
 mod restart;
 mod tools;
 
