@@ -251,7 +251,7 @@ impl Daemon {
                 fact("redaction", redactors.describe(current.config.redact.outbound)),
                 fact("redacted", redactors.counts().describe()),
                 fact("memory", self.agent.memory.describe()),
-                fact("mcp", self.describe_servers()),
+                fact("mcp", self.mcp.describe()),
                 fact("sandbox", "none; writes and commands outside the read-only list ask".into()),
             ],
             warnings: self.all_warnings().iter().map(|warning| told(warning)).collect(),

@@ -34,12 +34,4 @@ impl Daemon {
         let settings = PoolSettings { command_timeout: config.exec.command_timeout };
         self.mcp.configure(Arc::clone(&config.mcp_servers), settings);
     }
-
-    /// The servers in one line, for `status`.
-    pub(super) fn describe_servers(&self) -> String {
-        match self.mcp.describe() {
-            nothing if nothing.is_empty() => "no servers are configured".to_owned(),
-            servers => servers,
-        }
-    }
 }

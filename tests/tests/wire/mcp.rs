@@ -19,7 +19,7 @@ fn a_daemon_without_servers_lists_none_and_says_so_in_its_status() {
         assert_eq!(report, json!({ "servers": [], "project": null }));
         assert_eq!(rpc.call("mcp.tools", &json!({ "cwd": cwd })).unwrap(), json!({ "tools": [] }));
     }
-    assert_eq!(fact(&status(&mut rpc), "mcp"), "no servers are configured");
+    assert_eq!(fact(&status(&mut rpc), "mcp"), "none configured");
     end(daemon, &home);
 }
 
