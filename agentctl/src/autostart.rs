@@ -39,6 +39,8 @@ const LOCK_DEADLINE: Duration = Duration::from_secs(30);
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
 /// For `agentd config ...`, which reads a few files.
 const RUN_DEADLINE: Duration = Duration::from_secs(30);
+/// For `agentd` when it reads what somebody types or pipes to it.
+const INPUT_DEADLINE: Duration = Duration::from_secs(600);
 /// Between two looks at a lock, a socket or a child.
 const LOOK: Duration = Duration::from_millis(5);
 /// A cause is a few lines; what is more is not shown.
@@ -222,14 +224,26 @@ fn is_program(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-/// Runs `agentd` with these arguments on our own streams; gives its exit code.
+/// Runs `agentd` with these arguments on our own streams but the input; gives its exit code.
 ///
 /// # Errors
 /// When it cannot be started, or does not end in time.
 pub fn pass_through(args: &[OsString]) -> Result<u8, Failure> {
     let program = find_agentd()?;
-    let mut child = spawn(&program, args, Stdio::inherit)?;
-    let deadline = Instant::now() + RUN_DEADLINE;
+    wait(&program, spawn(&program, args, Stdio::inherit)?, RUN_DEADLINE)
+}
+
+/// The same with our input, too.
+///
+/// # Errors
+/// When it cannot be started, or does not end in time.
+pub fn pass_input(args: &[OsString]) -> Result<u8, Failure> {
+    let program = find_agentd()?;
+    wait(&program, spawn_reading(&program, args, Stdio::inherit(), Stdio::inherit)?, INPUT_DEADLINE)
+}
+
+fn wait(program: &Path, mut child: Child, limit: Duration) -> Result<u8, Failure> {
+    let deadline = Instant::now() + limit;
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(exit_code(status)),
@@ -307,9 +321,13 @@ fn exit_code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(1)
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place of the client that starts a process")]
 fn spawn(program: &Path, args: &[OsString], stream: fn() -> Stdio) -> Result<Child, Failure> {
-    Command::new(program).args(args).stdin(Stdio::null()).stdout(stream()).stderr(stream()).spawn().map_err(|e| {
+    spawn_reading(program, args, Stdio::null(), stream)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place of the client that starts a process")]
+fn spawn_reading(program: &Path, args: &[OsString], input: Stdio, stream: fn() -> Stdio) -> Result<Child, Failure> {
+    Command::new(program).args(args).stdin(input).stdout(stream()).stderr(stream()).spawn().map_err(|e| {
         Failure::new(ErrorKind::Unreachable, format!("cannot run {}: {e}", program.display()))
             .hint("is it built for this machine? agentctl doctor shows which agentd would start")
     })

@@ -137,7 +137,8 @@ fn reload(app: &App) -> Outcome {
     }
 }
 
-fn reloaded(report: &ReloadReport) -> String {
+/// What a reload has changed, in lines.
+pub(super) fn reloaded(report: &ReloadReport) -> String {
     if report.changed.is_empty() {
         return "the configuration was read; nothing has changed\n".to_owned();
     }

@@ -186,7 +186,7 @@ fn project(project: &McpProject) -> Option<Finding> {
         let more =
             if others > 0 { format!(" (and {})", counted(others as u64, "fault", "faults")) } else { String::new() };
         let message = format!("{}: {fault}{more}", project.path);
-        return Some(Finding::warn(name, message, "correct the file; nothing of it is used until then"));
+        return Some(Finding::warn(name, message, "correct the file; what has a fault is not used"));
     }
     if project.approved {
         return Some(Finding::ok(name, format!("{} is approved", project.path)));

@@ -115,7 +115,7 @@ pub(super) fn unapproved(project: &McpProject) -> String {
         let _ = writeln!(text, "{}: {fault}", project.path);
     }
     let cure = if !project.faults.is_empty() {
-        "correct the file; nothing of it is used"
+        "correct the file; what has a fault is not used"
     } else {
         "agentctl mcp approve lets them run, in this project only, until the file changes"
     };

@@ -48,8 +48,8 @@ pub(super) fn unapproved(name: &str, server: &McpServer, root: &Path) -> proto::
 /// A project's file.
 pub(super) fn project(redactor: &Redactor, file: &ProjectFile) -> McpProject {
     let told = |text: &str| redactor.text(text).to_string();
-    let runs =
-        |(name, server): (&String, &McpServer)| Fact { name: told(name), value: told(&command(&server.transport)) };
+    let root = file.path.parent().unwrap_or(Path::new("/"));
+    let runs = |(name, server): (&String, &McpServer)| Fact { name: told(name), value: told(&whole(server, root)) };
     McpProject {
         path: told(&file.path.display().to_string()),
         sha256: file.sha256.clone(),
@@ -57,6 +57,25 @@ pub(super) fn project(redactor: &Redactor, file: &ProjectFile) -> McpProject {
         servers: file.written.iter().map(runs).collect(),
         faults: file.faults.iter().map(|fault| told(fault)).collect(),
     }
+}
+
+/// A command line with all that decides what runs: variables (one may load a library into the program), the directory
+/// when it is not the project's root, headers. Not redacted.
+fn whole(server: &McpServer, root: &Path) -> String {
+    let mut words = Vec::new();
+    match &server.transport {
+        Transport::Stdio(stdio) => {
+            let cwd = stdio.cwd.as_deref().filter(|cwd| *cwd != root);
+            words.extend(cwd.map(|cwd| format!("cd {} &&", quoted(&cwd.display().to_string()))));
+            words.extend(stdio.env.iter().map(|(name, value)| format!("{name}={}", quoted(value))));
+            words.push(command(&server.transport));
+        }
+        Transport::Http(http) => {
+            words.push(command(&server.transport));
+            words.extend(http.http_headers.iter().map(|(name, value)| quoted(&format!("{name}: {value}"))));
+        }
+    }
+    words.join(" ")
 }
 
 /// A command line as a shell would take it, or a URL. Not redacted.
@@ -210,6 +229,16 @@ mod tests {
         let row = server(&redactor(), unapproved("x", &file.servers["x"], Path::new("/p")));
         assert!(!row.command.contains(SECRET));
         assert_eq!((row.state.as_str(), row.source.as_str(), row.project.as_str()), ("unapproved", "project", "/p"));
+    }
+
+    #[test]
+    fn who_approves_sees_the_variables_and_the_directory_too() {
+        let mut server = stdio("npx", &["pkg"]);
+        let Transport::Stdio(stdio) = &mut server.transport else { panic!("no process") };
+        stdio.env.insert("LD_PRELOAD".to_owned(), "./a b.so".to_owned());
+        stdio.cwd = Some("/p/sub".into());
+        assert_eq!(whole(&server, Path::new("/p")), "cd /p/sub && LD_PRELOAD='./a b.so' npx pkg");
+        assert_eq!(whole(&server, Path::new("/p/sub")), "LD_PRELOAD='./a b.so' npx pkg");
     }
 
     #[test]
