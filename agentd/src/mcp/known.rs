@@ -1,11 +1,12 @@
 //! What is remembered of servers from one start of the daemon to the next.
 //!
-//! Owns `mcp-known.json` in the state directory: of each server its era and its tool list. With it the tools are the same
-//! from the first question on, before any server runs, and a restart skips the search for the era. It is a cache: what
-//! cannot be read is dropped with a warning, and nothing waits for a write.
+//! Owns `mcp-known.json` in the state directory: of each server its era and its tool list. With it the tools are the
+//! same from the first question on, before any server runs, and a restart skips the search for the era. It is a cache:
+//! what cannot be read is dropped with a warning, and nothing waits for a write.
 //!
-//! Refuses text that is not redacted (it takes [`Listed`] only), values of variables (a server's key is made of its command
-//! line or URL, as a hash), and to grow: by servers and by bytes, what was used last stays.
+//! Every text in it has come through [`super::shown`], and goes through it again when it is read. Refuses values of
+//! variables (a server's key is made of its command line or URL, as a hash), and to grow: by servers and by bytes, what
+//! was used last stays.
 
 use std::{
     io::Read as _,
@@ -120,13 +121,13 @@ impl Known {
     }
 
     /// Notes what a server turned out to be. True when that is new.
-    pub(super) fn remember(&self, server: &McpServer, project: Option<&Path>, found: Remembered) -> bool {
+    pub(super) fn remember(&self, server: &McpServer, project: Option<&Path>, found: &Remembered) -> bool {
         let mut entries = lock(&self.entries);
         let mut is_new = false;
         let keys = [Some(key(server, None)), project.map(|project| key(server, Some(project)))];
         for key in keys.into_iter().flatten() {
             let before = entries.iter().position(|(known, _)| *known == key).map(|at| entries.remove(at).1);
-            is_new |= before.as_ref() != Some(&found);
+            is_new |= before.as_ref() != Some(found);
             entries.insert(0, (key, found.clone()));
         }
         entries.truncate(SERVERS_MAX);
@@ -200,4 +201,57 @@ fn read(state_dir: &Path) -> Result<Vec<Entry>, String> {
     // The parser's error may quote the text.
     let stored: Stored = serde_json::from_slice(&text).map_err(|_| format!("{FILE} is damaged"))?;
     if stored.version == VERSION { Ok(stored.servers) } else { Err(format!("{FILE} is of another version")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::testing::{server, tool};
+
+    fn found(tools: usize, words: usize) -> Remembered {
+        let of = |number| RemoteTool { description: "word ".repeat(words), ..tool(&format!("t{number}"), true) };
+        Remembered { era: Some(Era::Modern), server: "s 1".to_owned(), tools: (0..tools).map(of).collect() }
+    }
+
+    #[test]
+    fn a_server_is_known_again_by_what_it_runs_not_by_who_may_use_it() {
+        let known = Known::load(tempfile::tempdir().unwrap().path().to_owned());
+        assert!(known.remember(&server("x"), None, &found(1, 1)));
+        assert!(!known.remember(&server("x"), None, &found(1, 1)), "nothing new");
+        let required = McpServer { required: true, role: Some(crate::config::Role::Command), ..server("x") };
+        assert_eq!(known.get(&required, None), Some(found(1, 1)));
+        assert_eq!(known.get(&server("y"), None), None);
+        known.forget_era(&server("x"), None);
+        assert_eq!(known.get(&server("x"), None).unwrap().era, None);
+    }
+
+    #[test]
+    fn a_projects_instance_is_known_by_itself_or_else_by_its_kin() {
+        let known = Known::load(tempfile::tempdir().unwrap().path().to_owned());
+        let (one, two, three) = (Path::new("/one"), Path::new("/two"), Path::new("/three"));
+        known.remember(&server("x"), Some(one), &found(1, 1));
+        known.remember(&server("x"), Some(two), &found(2, 1));
+        let tools = |project| known.get(&server("x"), Some(project)).unwrap().tools.len();
+        assert_eq!([tools(one), tools(two), tools(three)], [1, 2, 2]);
+    }
+
+    #[test]
+    fn the_file_is_bounded_and_what_was_used_last_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let known = Known::load(dir.path().to_owned());
+        known.remember(&server("huge"), None, &found(2, 60_000));
+        known.write().unwrap();
+        let read = Known::load(dir.path().to_owned()).get(&server("huge"), None).unwrap();
+        assert_eq!((read.era, read.tools.len()), (Some(Era::Modern), 0), "of a huge list only the era is kept");
+        for number in 0..SERVERS_MAX * 2 {
+            known.remember(&server(&number.to_string()), None, &found(1, 50_000));
+        }
+        known.write().unwrap();
+        assert!(std::fs::metadata(dir.path().join(FILE)).unwrap().len() <= BYTES_MAX as u64);
+        let read = Known::load(dir.path().to_owned());
+        assert_eq!(read.get(&server("127"), None), Some(found(1, 50_000)));
+        assert_eq!(read.get(&server("64"), None), None);
+        let count = lock(&read.entries).len();
+        assert!((10..SERVERS_MAX).contains(&count), "{count}");
+    }
 }

@@ -3,8 +3,8 @@
 //! Owns which instance a name means to whom, and when instances come and go: the user's servers with the configuration,
 //! those of a project when somebody asks there. A project never reaches an instance of another one.
 //!
-//! Refuses to wait in a call whose caller has a built-in tool at hand, and to send a call twice unless its tool says that
-//! this does no harm.
+//! Refuses to wait in a call whose caller has a built-in tool at hand, and to send a call twice unless its tool says
+//! that this does no harm.
 //!
 //! - [`calls`]: one call, its deadline and its second try. [`instances`]: which instance a name means. [`report`]: rows,
 //!   warnings and lines for people.
@@ -40,7 +40,8 @@ use crate::{
     tools::BoxFuture,
 };
 
-/// All servers end side by side within this: closed input, TERM and KILL are 4 s, and the daemon has other things to end.
+/// All servers end side by side within this: closed input, TERM and KILL are 4 s, and the daemon has other things to
+/// end.
 const STOP_MAX: Duration = Duration::from_secs(8);
 /// What a command may take until the configuration says otherwise: its default.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -189,10 +190,12 @@ impl Pool {
 
     /// What later texts of servers go through.
     pub fn set_redactor(&self, redactor: Redactor) {
-        self.common.texts.set(redactor.clone());
-        for instance in lock(&self.books).instances.values() {
+        let books = lock(&self.books);
+        for instance in books.instances.values() {
             instance.stderr.set_redactor(redactor.clone());
         }
+        self.common.texts.set(redactor);
+        drop(books);
         self.common.note_change();
     }
 

@@ -3,8 +3,8 @@
 //! Owns one instance: one server of the configuration, for all or for one project. A call goes straight from its caller
 //! to the connection; the supervisor only says which connection that is, and takes it back the moment it is no good.
 //!
-//! Refuses to have two connections of one instance serve at once, to try again without a pause, and to start anything once
-//! it was told to stop.
+//! Refuses to have two connections of one instance serve at once, to try again without a pause, and to start anything
+//! once it was told to stop.
 //!
 //! Invariants: who waits for a start waits for one outcome, not for ever; a connection that was taken back never comes
 //! again; what is shown of an error is redacted when it is noted.

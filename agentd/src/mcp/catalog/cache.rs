@@ -54,8 +54,8 @@ impl Catalogs {
             .then(|| entry.catalog.clone())
     }
 
-    /// Keeps a catalog that was made of what there was when there had been so many changes. When one with the same tools
-    /// is held already, that one is it.
+    /// Keeps a catalog that was made of what there was when there had been so many changes. When one with the same
+    /// tools is held already, that one is it.
     pub(in crate::mcp) fn put(&self, view: &View, changes: u64, tools: Vec<McpTool>) -> Catalog {
         let mut made = lock(&self.0);
         let own_first = made.entry(view.project.as_deref()).map(|entry| entry.catalog.clone());

@@ -1,8 +1,8 @@
 //! The name that the model calls a server's tool by.
 //!
 //! `mcp__server__tool`, with `_` for each character that a provider does not take. A name that had to be changed or cut
-//! ends in 48 bits of a hash over both parts; so does one that could be read in two ways. So no name depends on which other
-//! servers and tools there are, nor on their order, and two that are not the same are called differently.
+//! ends in 48 bits of a hash over both parts; so does one that could be read in two ways. So no name depends on which
+//! other servers and tools there are, nor on their order, and two that are not the same are called differently.
 
 use sha2::{Digest as _, Sha256};
 

@@ -138,7 +138,7 @@ impl Pool {
     }
 
     /// Ends the servers of a project's own file that it does not name any more, or that the user no longer approves.
-    fn note_own(&self, books: &mut Books, view: &View) {
+    pub(super) fn note_own(&self, books: &mut Books, view: &View) {
         let Some(project) = view.project.as_deref() else { return };
         match books.own.get(project) {
             Some(before) if Arc::ptr_eq(before, &view.own) => return,

@@ -20,6 +20,7 @@ const NAMED_MAX: usize = 5;
 impl Pool {
     /// Every server of the view, by name.
     pub fn report(&self, view: &View) -> Vec<proto::McpServer> {
+        self.note_own(&mut lock(&self.books), view);
         let mut rows: Vec<_> = view.servers().map(|(name, ..)| self.row(view, name)).collect();
         rows.sort_by(|a, b| a.name.cmp(&b.name));
         rows
@@ -74,6 +75,9 @@ impl Pool {
         }
         let states: Vec<(String, State)> = books.instances.values().filter(|one| is_told(one)).map(named).collect();
         drop(books);
+        if states.is_empty() {
+            return "none is needed".to_owned();
+        }
         let (ready, rest): (Vec<_>, Vec<_>) = states.iter().partition(|(_, state)| *state == State::Ready);
         let mut line = format!("{} of {} ready", ready.len(), states.len());
         for (at, (name, state)) in rest.iter().take(NAMED_MAX).enumerate() {

@@ -1,8 +1,8 @@
 //! The loop over what happens to an instance, and what each of it changes.
 //!
 //! Everything that changes the phase is here, in one task: two starts of one instance cannot overlap, and what a start
-//! that was given up still brings is dropped with it. The generation in each connection says the same to callers that hold
-//! an old one.
+//! that was given up still brings is dropped with it. The generation in each connection says the same to callers that
+//! hold an old one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -127,7 +127,7 @@ impl Supervisor {
         match event {
             Event::Started(Ok(started)) => self.is_up(started),
             Event::Started(Err(error)) => self.not_up(&error),
-            Event::Ended(how) => self.ended(how),
+            Event::Ended(how) => self.ended(&how),
             Event::Told(Told::ToolsChanged) => {
                 if let Phase::Up(up) = &mut self.phase {
                     up.tools_changed();
@@ -278,7 +278,7 @@ impl Supervisor {
         });
     }
 
-    fn ended(&mut self, how: String) {
+    fn ended(&mut self, how: &str) {
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Up(up) => {
                 up.live.gone.cancel();
@@ -417,7 +417,7 @@ impl Supervisor {
         let (era, server) = (self.seen.borrow().era, self.seen.borrow().server.clone());
         let found = Remembered { era, server, tools: listed.tools };
         let common = &self.common;
-        if common.known.remember(&self.config, self.instance.key.project.as_deref(), found) {
+        if common.known.remember(&self.config, self.instance.key.project.as_deref(), &found) {
             common.known.save(&common.tasks, &common.stopped);
         }
     }

@@ -96,6 +96,7 @@ async fn a_projects_own_servers_are_its_own_and_end_with_their_approval() {
     assert_eq!(bench.pool.catalog(&other).tools.len(), 2);
     assert_eq!(bench.pool.catalog(&approved).tools.len(), 4);
     let withdrawn = View { own: Arc::default(), ..approved.clone() };
+    assert_eq!(bench.pool.report(&withdrawn).len(), 1);
     assert_eq!(bench.pool.catalog(&withdrawn).tools.len(), 2);
     time::sleep(Duration::from_secs(1)).await;
     assert!(bench.fake.line("p").was_stopped.load(Ordering::SeqCst));
