@@ -34,8 +34,9 @@ use crate::{
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 /// For another client that is starting the daemon: its whole start, and a drain before it.
 const LOCK_DEADLINE: Duration = Duration::from_secs(30);
-/// For a daemon that holds its lock but listens no more: it drains 10 s and then stops its children.
-pub const DRAIN_DEADLINE: Duration = Duration::from_secs(15);
+/// For a daemon that holds its lock but listens no more: it drains 10 s, then stops its MCP servers, which may take 8 s,
+/// and its other children.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
 /// For `agentd config ...`, which reads a few files.
 const RUN_DEADLINE: Duration = Duration::from_secs(30);
 /// Between two looks at a lock, a socket or a child.
@@ -250,7 +251,7 @@ pub fn replace(args: &[OsString]) -> Result<Infallible, Failure> {
     Err(Failure::new(ErrorKind::Failure, format!("cannot run {}: {error}", program.display())))
 }
 
-/// What `agentd` said when run with these arguments.
+/// What a program said when run with these arguments.
 #[derive(Debug)]
 pub struct Captured {
     /// Its standard output, at most 64 KiB.
@@ -266,10 +267,14 @@ pub struct Captured {
 /// # Errors
 /// When it cannot be started, or does not end in time.
 pub fn capture(args: &[OsString]) -> Result<Captured, Failure> {
-    capture_program(&find_agentd()?, args)
+    capture_of(&find_agentd()?, args)
 }
 
-fn capture_program(program: &Path, args: &[OsString]) -> Result<Captured, Failure> {
+/// The same of any program, which must end by itself.
+///
+/// # Errors
+/// When it cannot be started, or does not end in time.
+pub fn capture_of(program: &Path, args: &[OsString]) -> Result<Captured, Failure> {
     let mut child = spawn(program, args, Stdio::piped)?;
     let report = listen_to_end(&mut child, Instant::now() + READY_DEADLINE);
     let status = report.status.ok_or_else(|| {

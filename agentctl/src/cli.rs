@@ -10,9 +10,11 @@ use clap_complete::Shell;
 use crate::exit::ErrorStyle;
 
 mod cache;
+mod mcp;
 mod memory;
 
 pub use cache::CacheCommand;
+pub use mcp::{McpCommand, Passed, View};
 pub use memory::{Extent, MemoryCommand, PrefsCommand};
 
 /// Ends the page of every help and of the manual.
@@ -127,6 +129,9 @@ pub enum Command {
     /// What is kept beyond a session: preferences, backups, export, forgetting
     #[command(subcommand)]
     Memory(MemoryCommand),
+    /// The MCP servers that the daemon runs: list, call, restart, add, check
+    #[command(subcommand)]
+    Mcp(McpCommand),
     /// Print the JSON Schema of the protocol
     Schema,
     /// Print the completion script of a shell
@@ -377,6 +382,7 @@ impl Cli {
             Command::Daemon(DaemonCommand::Status(flag)) => flag.json,
             Command::Cache(command) => command.wants_json(),
             Command::Memory(command) => command.wants_json(),
+            Command::Mcp(command) => command.wants_json(),
             Command::Sessions(SessionsCommand::List { json, .. } | SessionsCommand::Show { json, .. }) => *json,
             _ => false,
         };

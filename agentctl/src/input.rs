@@ -46,7 +46,7 @@ pub fn question(words: &[String], files: &[PathBuf], quiet: bool) -> Result<Ques
     let stdin = if prompt.trim().is_empty() && !explicit && io::stdin().is_terminal() {
         return Err(nothing_asked());
     } else if explicit || stdin_speaks() {
-        read_stdin(quiet)?
+        standard_input(quiet)?
     } else {
         String::new()
     };
@@ -94,7 +94,11 @@ fn stdin_speaks() -> bool {
     })
 }
 
-fn read_stdin(quiet: bool) -> Result<String, Failure> {
+/// Standard input to its end, as text.
+///
+/// # Errors
+/// Kind `limit` over [`TEXT_MAX`], `timeout` when it is silent, `usage` when it is no text.
+pub fn standard_input(quiet: bool) -> Result<String, Failure> {
     let mut note = (!quiet && !io::stdin().is_terminal())
         .then_some("note: reading standard input to its end; < /dev/null keeps it out of the question\n");
     let mut tell = || {

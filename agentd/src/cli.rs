@@ -1,8 +1,10 @@
 //! The daemon's command line, and the commands that need no running daemon.
 //!
-//! Owns the flags and `agentd config …`. Output goes to stdout, faults to stderr. Exit codes: 0 ok, 2 usage, 78
+//! Owns the flags and `agentd config …`; [`redact`] and [`mcp`] have theirs. Output goes to stdout, faults to stderr. Exit codes: 0 ok, 2 usage, 78
 //! (`EX_CONFIG`) for a configuration with faults; systemd does not restart after 78.
 
+mod mcp;
+mod mcp_probe;
 mod redact;
 
 use std::{
@@ -11,13 +13,15 @@ use std::{
     process::ExitCode,
 };
 
+pub use mcp::{AddArgs, ImportArgs, McpArgs, McpCommand, run_mcp};
+pub use mcp_probe::run_mcp_probe;
 pub use redact::{RedactArgs, RedactCommand, run_redact};
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    config::{self, Config, Env, Faults, Key, Loaded, Reload, Source, Value},
+    config::{self, Config, Env, Faults, Key, Loaded, Reload, Source, Value, mcp::show},
     redact::Redactor,
 };
 
@@ -48,6 +52,14 @@ pub enum Command {
     Config(ConfigArgs),
     /// Find and replace secrets in files or text.
     Redact(RedactArgs),
+    /// Change the MCP servers of the configuration.
+    Mcp(McpArgs),
+    /// Connect to an MCP server over HTTP, call each of its tools once, and say what came of it.
+    #[command(hide = true)]
+    McpProbe {
+        /// Its address.
+        url: String,
+    },
 }
 
 /// `agentd config`.
@@ -155,7 +167,11 @@ fn path(file: Option<&Path>, env: Env<'_>) -> Printed {
 
 fn checked(loaded: &Loaded) -> String {
     match &loaded.path {
-        Some(path) => format!("{}: no faults\n", path.display()),
+        Some(path) => {
+            let mut out = format!("{}: no faults\n", path.display());
+            out.extend(loaded.config.mcp_warnings().into_iter().map(|warning| format!("warning: {warning}\n")));
+            out
+        }
         None => "no configuration file; the defaults and the environment have no faults\n".to_owned(),
     }
 }
@@ -187,6 +203,9 @@ fn show(loaded: &Loaded) -> String {
         }
         out.push_str(&show_line(key, &value, source));
     }
+    for (name, server, source) in loaded.servers() {
+        out.push_str(&format!("\n# {source}\n{}", show::to_toml(name, &show::masked(server))));
+    }
     out
 }
 
@@ -217,7 +236,15 @@ fn show_json(loaded: &Loaded) -> String {
         })
         .collect();
     let path = loaded.path.as_ref().map(|path| path.display().to_string());
-    format!("{:#}\n", json!({ "path": path, "keys": keys }))
+    let servers: serde_json::Map<_, _> = loaded
+        .servers()
+        .map(|(name, server, source)| {
+            let mut keys = show::to_json(&show::masked(server));
+            keys.insert("source".to_owned(), json!(source.to_string()));
+            (name.clone(), keys.into())
+        })
+        .collect();
+    format!("{:#}\n", json!({ "path": path, "keys": keys, "mcp_servers": servers }))
 }
 
 #[cfg(test)]
@@ -260,6 +287,32 @@ mod tests {
         let again = file(&printed.out);
         let checked = run(&["check", again.path().to_str().unwrap()], &[]);
         assert_eq!((checked.code, checked.err.as_str()), (0, ""));
+    }
+
+    #[test]
+    fn show_prints_servers_masked_and_as_a_valid_configuration() {
+        let text = "[mcp_servers.git]\ncommand = \"uvx\"\nargs = [\"a\", \"tell-nobody-1\"]\nenv = { MODE = \"harmless\" }\n\
+                    role = \"command\"\n";
+        let config = file(text);
+        let path = config.path().to_str().unwrap();
+        let printed = run(&["--config", path, "show"], &[]);
+        let want = "[mcp_servers.git]\ncommand = \"uvx\"\nargs = [\"a\", \"[REDACTED]\"]\nenv = { MODE = \"[REDACTED]\" }\n\
+                    role = \"command\"\n";
+        assert!(printed.out.ends_with(&format!("\n# {path}:1\n{want}")), "{}", printed.out);
+        let again = file(&printed.out);
+        assert_eq!(run(&["check", again.path().to_str().unwrap()], &[]).err, "");
+        let json: serde_json::Value =
+            serde_json::from_str(&run(&["--config", path, "show", "--json"], &[]).out).unwrap();
+        let server = &json["mcp_servers"]["git"];
+        assert_eq!((&server["env"]["MODE"], &server["source"]), (&json!("[REDACTED]"), &json!(format!("{path}:1"))));
+    }
+
+    #[test]
+    fn check_warns_of_a_secret_that_is_written_down_without_it() {
+        let config = file("[mcp_servers.git]\ncommand = \"x\"\nenv = { GH_TOKEN = \"tell-somebody-1\" }\n");
+        let printed = run(&["check", config.path().to_str().unwrap()], &[]);
+        assert!(printed.out.contains("\nwarning: mcp_servers.git.env.GH_TOKEN: a secret is written"), "{printed:?}");
+        assert_eq!((printed.code, printed.out.contains("somebody")), (0, false));
     }
 
     #[test]

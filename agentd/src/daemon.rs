@@ -1,14 +1,15 @@
 //! The running daemon: what all connections share, and its life from ready to stopped.
 //!
-//! Stop order: no new turns, drain, cancel turns, close connections, end children, unlink the socket, unlock. A
-//! second signal skips the rest.
+//! Stop order: no new turns, drain, cancel turns, close connections and stop MCP servers, end children, unlink the
+//! socket, unlock. A second signal skips the rest.
 
+mod servers;
 mod signals;
 pub(crate) mod watch;
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -28,18 +29,13 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Loaded},
     llm::{Choice, Chooser},
-    mcp::{
-        connect::{Connect, ConnectError, Connection, Target},
-        pool::{Pool, Serve},
-        stderr::Stderr,
-    },
+    mcp::{connect::Connector, pool::Pool},
     memory::{Memory, store::Opening},
     observe::log::LogHandle,
     process,
     redact::{Redactor, Redactors},
     server::{Turns, accept, listen::Bound},
     sync::lock,
-    tools::BoxFuture,
 };
 
 /// How long turns may take to notice their cancellation at stop. Tools end their commands within 2 s of TERM.
@@ -56,6 +52,12 @@ pub struct Daemon {
     pub agent: Agent,
     /// Running turns.
     pub turns: Arc<Turns>,
+    /// The MCP servers.
+    pub mcp: Arc<Pool>,
+    /// Makes their connections.
+    connector: Arc<Connector>,
+    /// True once the servers were started: from then on a reload is passed on to them.
+    servers_begun: Mutex<bool>,
     endpoint: Endpoint,
     socket: PathBuf,
     current: Mutex<Arc<Current>>,
@@ -104,25 +106,19 @@ pub struct Parts {
     pub memory: Arc<Memory>,
 }
 
-/// A pool that nothing was ever put into.
-fn no_servers() -> Arc<dyn Serve> {
-    struct Nowhere;
-    impl Connect for Nowhere {
-        fn connect(&self, _: Target, _: Arc<Stderr>) -> BoxFuture<'_, Result<Connection, ConnectError>> {
-            let (what, cure) = ("nothing connects".to_owned(), String::new());
-            Box::pin(std::future::ready(Err(ConnectError { what, cure, retry: false })))
-        }
-    }
-    Pool::new(Arc::new(Nowhere), PathBuf::new())
-}
-
 impl Daemon {
     /// A daemon that is about to be ready.
     pub fn new(parts: Parts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let state_dir = parts.endpoint.state_dir.clone();
+        let connector = Arc::new(Connector::new(state_dir.clone()));
+        let mcp = Pool::new(connector.clone(), state_dir.clone());
         let daemon = Self {
-            agent: Agent::new(clock, parts.config_dir, parts.endpoint.state_dir.clone(), parts.memory, no_servers()),
+            agent: Agent::new(clock, parts.config_dir, state_dir, parts.memory, mcp.clone()),
             turns: Arc::default(),
+            mcp,
+            connector,
+            servers_begun: Mutex::default(),
             endpoint: parts.endpoint,
             socket: parts.socket,
             current: Mutex::new(Arc::new(Current::new(parts.loaded))),
@@ -163,13 +159,15 @@ impl Daemon {
             Some(Choice::Online(provider)) => provider.secrets().map(|key| key.expose_secret().to_owned()),
             _ => None,
         };
-        let values = Redactor::environment_secrets().into_iter().chain(key).collect();
+        let servers = config.mcp_secrets(&|name| std::env::var_os(name));
+        let values = Redactor::environment_secrets().into_iter().chain(key).chain(servers).collect();
         let counts = Arc::clone(self.redactors().counts());
         let redactors = Arc::new(Redactors::new(settings, values, counts));
         if let Some(log) = &self.log {
             log.set_redactor(redactors.kept(false).clone());
         }
         self.agent.memory.set_redactor(redactors.kept(false).clone());
+        self.mcp.set_redactor(redactors.kept(false).clone());
         *lock(&self.redactors) = redactors;
     }
 
@@ -181,6 +179,11 @@ impl Daemon {
     /// Holds the caps of the memory.
     pub async fn hold_caps(&self) {
         self.agent.memory.clean_up(&self.config().memory, self.agent.clock.now()).await;
+    }
+
+    /// Where the daemon keeps what outlives it.
+    pub fn state_dir(&self) -> &Path {
+        &self.endpoint.state_dir
     }
 
     /// True once the daemon takes no new turns.
@@ -248,10 +251,17 @@ impl Daemon {
                 fact("redaction", redactors.describe(current.config.redact.outbound)),
                 fact("redacted", redactors.counts().describe()),
                 fact("memory", self.agent.memory.describe()),
+                fact("mcp", self.describe_servers()),
                 fact("sandbox", "none; writes and commands outside the read-only list ask".into()),
             ],
-            warnings: self.warnings.iter().chain(&self.agent.memory.warnings()).map(|it| told(it)).collect(),
+            warnings: self.all_warnings().iter().map(|warning| told(warning)).collect(),
         }
+    }
+
+    /// What is not as it should be, of the start, the memory and the servers.
+    fn all_warnings(&self) -> Vec<String> {
+        let now = self.agent.memory.warnings().into_iter().chain(self.mcp.warnings());
+        self.warnings.iter().cloned().chain(now).collect()
     }
 
     /// Begins to stop; the reply leaves before connections close.
@@ -282,6 +292,7 @@ impl Daemon {
         }
         *lock(&self.current) = Arc::new(Current::new(new));
         self.renew_redactors(lock(&self.chosen).as_ref());
+        self.renew_servers();
         self.hold_caps().await;
         tracing::info!(changed = diff.changed.len(), "configuration reloaded");
         Ok(ReloadReport { changed: diff.changed, restart_needed: diff.restart })
@@ -313,6 +324,8 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let background = watch::start(&daemon);
     ready();
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
+    // Not before: the first ask does not wait for it.
+    let starting = tokio::spawn(Arc::clone(&daemon).start_servers());
     let broken = tokio::select! {
         () = signals.wait_for_stop(&daemon) => None,
         () = daemon.draining.cancelled() => None,
@@ -330,12 +343,20 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
         }
     };
     background.cancel();
+    starting.abort();
     daemon.closing.cancel();
-    if broken.is_none() {
-        let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;
-    }
-    if !hurried {
-        // Otherwise each command's supervisor ends its tree when it sees that we are gone.
+    let closed = async {
+        if broken.is_none() {
+            let _ = tokio::time::timeout(CLOSE_DEADLINE, accepting).await;
+        }
+    };
+    if hurried {
+        // Each child's supervisor ends its tree when it sees that we are gone.
+        closed.await;
+    } else {
+        // Side by side: no turn runs any more, and a server may take its time. It ends before the other children, which
+        // are ended as they stand.
+        tokio::join!(closed, daemon.mcp.stop());
         process::stop_all().await;
     }
     let memory = Arc::clone(&daemon.agent.memory);

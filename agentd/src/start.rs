@@ -67,6 +67,12 @@ pub fn main() -> ExitCode {
     if let Some(Command::Redact(redact)) = &cli.command {
         return cli::run_redact(&redact.command, cli.config.as_deref());
     }
+    if let Some(Command::Mcp(mcp)) = &cli.command {
+        return cli::run_mcp(mcp, cli.config.as_deref());
+    }
+    if let Some(Command::McpProbe { url }) = &cli.command {
+        return cli::run_mcp_probe(url);
+    }
     match launch(&cli) {
         Ok(code) => code,
         Err(failed) => {
@@ -224,6 +230,7 @@ impl Report {
 /// Locks, listens, runs. Guards end in reverse order: the socket, the runtime, the log, the lock.
 fn serve(start: Start, report: &mut Report) -> Result<(), Failed> {
     let mut lock = Lock::take(&start.endpoint).map_err(Failed::new)?;
+    process::keep_notes(start.endpoint.state_dir.clone());
     let foreground = matches!(report, Report::Foreground);
     let mut warnings = Vec::new();
     // Opens on a thread of its own while the rest gets ready.

@@ -14,6 +14,8 @@ pub struct Bins {
     pub agentctl: PathBuf,
     /// The fake provider as a program.
     pub fake_provider: PathBuf,
+    /// The MCP server that misbehaves as it is told.
+    pub mcp_chaos: PathBuf,
 }
 
 /// The programs as cargo names them to an integration test of this crate.
@@ -24,6 +26,7 @@ macro_rules! bins {
             agentd: env!("CARGO_BIN_EXE_test-agentd").into(),
             agentctl: env!("CARGO_BIN_EXE_test-agentctl").into(),
             fake_provider: env!("CARGO_BIN_EXE_fake-provider").into(),
+            mcp_chaos: env!("CARGO_BIN_EXE_mcp-chaos").into(),
         }
     };
 }
@@ -45,6 +48,7 @@ impl Bins {
             agentd: dir.join("test-agentd"),
             agentctl: dir.join("test-agentctl"),
             fake_provider: dir.join("fake-provider"),
+            mcp_chaos: dir.join("mcp-chaos"),
         }
     }
 }

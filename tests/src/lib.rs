@@ -1,12 +1,14 @@
 //! The hermetic harness, and a fake provider that is as strict as the real one.
 //!
-//! [`corpus`] makes texts with and without secrets. [`provider`] answers as the model's endpoint. [`Home`] gives a test a home of its own with the real programs in
+//! [`corpus`] makes texts with and without secrets. [`provider`] answers as the model's endpoint, [`mcp`] as a server of
+//! tools. [`Home`] gives a test a home of its own with the real programs in
 //! it, and leaves no process behind. [`RpcClient`] and [`FrameClient`] speak the two codecs of the socket.
 //!
 //! Harness functions panic with what was expected and what was seen: they run in tests only. Every wait has a
 //! deadline.
 
 pub mod corpus;
+pub mod mcp;
 pub mod provider;
 
 mod bins;

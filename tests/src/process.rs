@@ -66,7 +66,7 @@ pub fn runs(pid: u32) -> bool {
     !matches!(state, None | Some("Z" | "X"))
 }
 
-fn command_line(pid: u32) -> String {
+pub(crate) fn command_line(pid: u32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&line).replace('\0', " ").trim_end().to_owned()
 }

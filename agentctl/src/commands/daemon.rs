@@ -25,8 +25,8 @@ use crate::{
     version,
 };
 
-/// How long a stop may take: a drain of 10 s and the end of the children.
-const STOP_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a stop may take: a drain of 10 s, 8 s for the MCP servers, and the end of the other children.
+const STOP_DEADLINE: Duration = Duration::from_secs(25);
 /// Between two looks at the lock.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -5,23 +5,20 @@
 
 use std::{
     fs,
-    io::Write as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use proto::{Failure, StatusReport, endpoint::Endpoint};
-use serde::Serialize;
 
-use crate::{
-    app, autostart, connect, env,
-    exit::Outcome,
-    output::Out,
-    render::{json, sanitize},
-};
+use crate::{app, autostart, connect, env, exit::Outcome, render::sanitize};
 
+pub(super) mod finding;
 mod memory;
+mod servers;
+
+use finding::{Finding, tell};
 
 /// Below this the daemon's store and logs cannot be trusted to fit.
 const DISK_FAIL: u64 = 16 * 1024 * 1024;
@@ -43,71 +40,8 @@ const CERTIFICATES: [&str; 5] = [
 /// Permission bits that let others put files into a directory; agentd does not start in such a one.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Level {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// One thing looked at.
-#[derive(Debug, Serialize)]
-struct Finding {
-    /// What was looked at, stable.
-    name: &'static str,
-    level: Level,
-    message: String,
-    /// What to do; empty when all is well.
-    cure: String,
-}
-
-impl Finding {
-    fn ok(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, level: Level::Ok, message: message.into(), cure: String::new() }
-    }
-
-    fn warn(name: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { name, level: Level::Warn, message: message.into(), cure: cure.into() }
-    }
-
-    fn fail(name: &'static str, message: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self { name, level: Level::Fail, message: message.into(), cure: cure.into() }
-    }
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    ok: bool,
-    findings: &'a [Finding],
-}
-
 pub(super) fn run(as_json: bool) -> Outcome {
-    let findings = examine();
-    let failed = findings.iter().any(|finding| finding.level == Level::Fail);
-    if as_json {
-        json::print(&Report { ok: !failed, findings: &findings })?;
-    } else {
-        Out.write_all(text(&findings).as_bytes())?;
-    }
-    Ok(u8::from(failed))
-}
-
-fn text(findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        let level = match finding.level {
-            Level::Ok => "ok  ",
-            Level::Warn => "warn",
-            Level::Fail => "FAIL",
-        };
-        text.push_str(&format!("{level}  {:<12}  {}\n", finding.name, sanitize::neutralise(finding.message.trim())));
-        if !finding.cure.is_empty() {
-            text.push_str(&format!("{:20}cure: {}\n", "", sanitize::neutralise(&finding.cure)));
-        }
-    }
-    text
+    tell(&examine(), as_json)
 }
 
 fn examine() -> Vec<Finding> {
@@ -119,6 +53,7 @@ fn examine() -> Vec<Finding> {
             findings.extend(memory::findings(&endpoint));
             findings.push(disk(&endpoint));
             findings.extend(meeting_place(&endpoint));
+            findings.extend(servers::finding(&endpoint));
             findings.extend(clock(&endpoint));
         }
         Err(failure) => findings.push(Finding::fail("places", failure.message, "set HOME or AGENTD_STATE_DIR")),
@@ -370,7 +305,7 @@ fn runtime(name: &'static str, without: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{finding::Level, *};
     use crate::testing;
 
     #[test]

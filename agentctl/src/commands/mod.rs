@@ -18,6 +18,7 @@ mod daemon;
 mod doctor;
 mod logs;
 mod man;
+mod mcp;
 mod memory;
 mod models;
 mod redact;
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Sessions(command) => sessions::run(&app, command),
         Command::Cache(command) => cache::run(&app, command),
         Command::Memory(command) => memory::run(&app, command),
+        Command::Mcp(command) => mcp::run(&app, command),
         _ => Ok(0),
     }
 }

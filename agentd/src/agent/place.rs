@@ -100,7 +100,8 @@ pub(super) fn survey(
         None => Arc::clone(config),
     };
     let instructions = context::read_instructions(config_dir, project.as_ref(), &cwd);
-    let file = project.as_ref().and_then(|project| project_file::read(&project.root, state_dir));
+    let key_env = &config.provider.api_key_env;
+    let file = project.as_ref().and_then(|project| project_file::read(&project.root, state_dir, key_env));
     let unused_servers = file.as_ref().map(unused).unwrap_or_default();
     let mcp = View {
         user: Arc::clone(&config.mcp_servers),
@@ -114,7 +115,7 @@ pub(super) fn survey(
 fn unused(file: &ProjectFile) -> String {
     match (file.faults.is_empty(), file.approved) {
         (true, true) => String::new(),
-        (false, _) => format!("{PROJECT_FILE} of this project has faults and is not used: agentctl mcp list"),
+        (false, _) => format!("{PROJECT_FILE} of this project has faults: agentctl mcp list"),
         (true, false) => {
             let count = file.servers.len();
             let servers = if count == 1 { "server" } else { "servers" };

@@ -1,6 +1,9 @@
-//! One TOML document against the table: settings with their lines, and every fault.
+//! One TOML document against the table: settings with their lines, servers, and every fault.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use toml::{
     Spanned,
@@ -8,11 +11,18 @@ use toml::{
 };
 
 use super::{
-    Key,
+    Key, McpServers,
     fault::{Fault, Place},
     kind::Raw,
+    mcp::{
+        check,
+        parse::{self, Located},
+    },
     table::{self, KEYS},
 };
+
+/// The section of the servers; its tables are no keys of the table.
+const SERVERS: &str = "mcp_servers";
 
 /// One checked line of the file.
 #[derive(Debug)]
@@ -22,10 +32,37 @@ pub(super) struct Setting {
     pub(super) line: usize,
 }
 
+/// What a document says.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    /// Keys of the table, without those that have faults.
+    pub(super) settings: Vec<Setting>,
+    /// Servers, without those that have faults.
+    pub(super) servers: McpServers,
+    /// Lines of servers and of their keys.
+    pub(super) lines: ServerLines,
+    /// What is wrong.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Lines by server and by `key` or `key.entry`; the server itself is the empty key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ServerLines(BTreeMap<String, BTreeMap<String, usize>>);
+
+impl ServerLines {
+    /// The line of a key, or of what is around it.
+    pub(super) fn line(&self, server: &str, key: &str) -> usize {
+        let outer = key.split('.').next().unwrap_or_default();
+        let keys = self.0.get(server);
+        let found = keys.and_then(|keys| [key, outer, ""].into_iter().find_map(|key| keys.get(key)));
+        found.copied().unwrap_or_default()
+    }
+}
+
 /// Reads a document. `home` replaces `~` in paths.
-pub(super) fn read(text: &str, path: &Path, home: Option<&Path>) -> (Vec<Setting>, Vec<Fault>) {
+pub(super) fn read(text: &str, path: &Path, home: Option<&Path>) -> Document {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { text, path, home, settings: Vec::new(), faults: Vec::new() };
+    let mut reader = Reader { text, path, home, found: Document::default() };
     let mut broken = BTreeSet::new();
     for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
@@ -34,13 +71,14 @@ pub(super) fn read(text: &str, path: &Path, home: Option<&Path>) -> (Vec<Setting
             reader.syntax(at, error.span().and_then(|span| text.get(span)), error.message());
         }
     }
-    let syntax_faults = reader.faults.len();
+    let syntax_faults = reader.found.faults.len();
     reader.document(document.get_ref());
+    let mut found = reader.found;
     // What was recovered from a broken line is a guess.
     let kept: Vec<Fault> =
-        reader.faults.drain(syntax_faults..).filter(|fault| !broken.contains(&line_of(fault))).collect();
-    reader.faults.extend(kept);
-    (reader.settings, reader.faults)
+        found.faults.drain(syntax_faults..).filter(|fault| !broken.contains(&line_of(fault))).collect();
+    found.faults.extend(kept);
+    found
 }
 
 fn line_of(fault: &Fault) -> usize {
@@ -54,8 +92,7 @@ struct Reader<'a> {
     text: &'a str,
     path: &'a Path,
     home: Option<&'a Path>,
-    settings: Vec<Setting>,
-    faults: Vec<Fault>,
+    found: Document,
 }
 
 impl Reader<'_> {
@@ -66,7 +103,7 @@ impl Reader<'_> {
 
     fn fault(&mut self, at: usize, key: impl Into<String>, what: impl Into<String>, cure: impl Into<String>) {
         let place = Place::File(self.path.to_owned(), self.line(at));
-        self.faults.push(Fault { place, key: key.into(), what: what.into(), cure: cure.into() });
+        self.found.faults.push(Fault { place, key: key.into(), what: what.into(), cure: cure.into() });
     }
 
     /// The parser's own words describe what it expected, never what stands there.
@@ -77,6 +114,8 @@ impl Reader<'_> {
         }
         let name = name.unwrap_or_default();
         let key = match self.section_before(at) {
+            // The header itself stands twice, or a server's key.
+            Some(section) if section.starts_with(SERVERS) => format!("{}.{name}", section.trim_end_matches('.')),
             _ if table::sections().any(|section| section == name) => format!("[{name}]"),
             Some(section) => format!("{section}.{name}"),
             None => name.to_owned(),
@@ -94,7 +133,9 @@ impl Reader<'_> {
         for (name, value) in document {
             let at = name.span().start;
             let section = name.get_ref().as_ref();
-            if !table::sections().any(|known| known == section) {
+            if let (SERVERS, DeValue::Table(servers)) = (section, value.get_ref()) {
+                self.servers(servers);
+            } else if !sections().any(|known| known == section) {
                 self.unknown_section(at, section, value.get_ref());
             } else if let DeValue::Table(keys) = value.get_ref() {
                 self.section(section, keys);
@@ -115,11 +156,21 @@ impl Reader<'_> {
             };
             return self.fault(at, shown(name), "stands outside of any section", cure);
         }
-        let cure = match table::nearest(name, table::sections()) {
+        let cure = match table::nearest(name, sections()) {
             Some(near) => format!("did you mean [{near}]?"),
-            None => format!("remove it, or use one of {}", table::sections().collect::<Vec<_>>().join(", ")),
+            None => format!("remove it, or use one of {}", sections().collect::<Vec<_>>().join(", ")),
         };
         self.fault(at, format!("[{}]", shown(name)), format!("a section not known to this version ({version})"), cure);
+    }
+
+    fn servers(&mut self, servers: &DeTable<'_>) {
+        let parse::Found { servers, spans, faults } = parse::read(servers, self.home);
+        for Located { at, key, trouble } in faults {
+            self.fault(at, key, trouble.what, trouble.cure);
+        }
+        let lines = |spans: parse::Spans| spans.into_iter().map(|(key, at)| (key, self.line(at))).collect();
+        let lines = ServerLines(spans.into_iter().map(|(server, spans)| (server, lines(spans))).collect());
+        (self.found.servers, self.found.lines) = (servers, lines);
     }
 
     fn section(&mut self, section: &str, keys: &DeTable<'_>) {
@@ -133,7 +184,7 @@ impl Reader<'_> {
 
     fn setting(&mut self, key: &'static Key, at: usize, value: &Spanned<DeValue<'_>>) {
         match key.kind.check(&Raw::from_toml(value.get_ref()), self.home) {
-            Ok(value) => self.settings.push(Setting { key, value, line: self.line(at) }),
+            Ok(value) => self.found.settings.push(Setting { key, value, line: self.line(at) }),
             Err(trouble) => self.fault(at, key.full_name(), trouble.what, trouble.cure),
         }
     }
@@ -156,6 +207,31 @@ impl Reader<'_> {
     }
 }
 
+/// Every section that may stand in the file.
+fn sections() -> impl Iterator<Item = &'static str> {
+    table::sections().chain([SERVERS])
+}
+
+impl Document {
+    /// Says what is wrong with where servers would get the provider's key, which is in the variable `key_env`.
+    pub(super) fn provider_key_faults(
+        servers: &McpServers,
+        lines: &ServerLines,
+        path: &Path,
+        key_env: &str,
+    ) -> Vec<Fault> {
+        let found = check::provider_key(servers, key_env).into_iter();
+        found
+            .map(|(server, objection)| Fault {
+                place: Place::File(path.to_owned(), lines.line(&server, &objection.key)),
+                key: check::full_name(&server, &objection.key),
+                what: objection.what,
+                cure: objection.cure,
+            })
+            .collect()
+    }
+}
+
 /// A name as it can stand in a one-line message.
 fn shown(name: &str) -> String {
     name.chars().take(64).collect::<String>().escape_debug().to_string()
@@ -166,13 +242,13 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<String> {
-        let (_, mut faults) = read(text, Path::new("c.toml"), None);
+        let mut faults = read(text, Path::new("c.toml"), None).faults;
         faults.sort_by(|a, b| a.place.cmp(&b.place));
         faults.iter().map(Fault::to_string).collect()
     }
 
     fn settings(text: &str) -> Vec<String> {
-        let (settings, faults) = read(text, Path::new("c.toml"), None);
+        let Document { settings, faults, .. } = read(text, Path::new("c.toml"), None);
         assert_eq!(faults, []);
         settings.iter().map(|s| format!("{}:{}={}", s.line, s.key.full_name(), s.value.to_toml())).collect()
     }
@@ -209,7 +285,6 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].contains("not known to this version") && !found[0].contains("did you mean"), "{found:?}");
         }
-        assert!(faults("[mcp_servers.x]\ncommand = \"y\"\n")[0].starts_with("c.toml:1: [mcp_servers]"));
     }
 
     #[test]
@@ -241,6 +316,44 @@ mod tests {
     }
 
     #[test]
+    fn the_faults_of_servers_come_with_those_of_keys_each_at_its_line() {
+        let text = "[log]\nlevel = 3\n[mcp_servers.git]\ncommnad = \"x\"\n[mcp_servers.two]\ncommand = \"x\"\n\
+                    env = { A = 1 }\nurl = \"https://x.example\"\n[mcpservers.x]\n";
+        assert_eq!(
+            faults(text),
+            [
+                "c.toml:2: log.level: a whole number cannot stand here; write one of \"error\", \"warn\", \"info\", \
+                 \"debug\", \"trace\"",
+                "c.toml:3: mcp_servers.git: has neither command nor url; write command = \"PROGRAM\" for a process, or \
+                 url = \"https://…\" for one behind a URL",
+                "c.toml:4: mcp_servers.git.commnad: not a known key of a server; did you mean command?",
+                "c.toml:7: mcp_servers.two.env.A: is no text, or too long a one; write it in \"quotes\"",
+                "c.toml:8: mcp_servers.two.url: stands beside command; a server has one of the two: remove the other",
+                "c.toml:9: [mcpservers]: a section not known to this version (0.1.0); did you mean [mcp_servers]?",
+            ]
+        );
+        for text in ["[mcp_servers]\nx = 1\n", "mcp_servers = 1\n", "[mcp_servers.x]\ncommand = \"\"\n"] {
+            assert_eq!(faults(text).len(), 1, "{text}");
+        }
+        let twice = faults("[mcp_servers.x]\ncommand = \"y\"\n[mcp_servers.x]\ncommand = \"z\"\n");
+        assert_eq!(
+            twice,
+            [
+                "c.toml:3: mcp_servers.x: stands here a second time; keep one of the two",
+                "c.toml:4: mcp_servers.x.command: stands here a second time; keep one of the two",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_server_knows_the_lines_of_its_keys() {
+        let read = read("\n[mcp_servers.x]\ncommand = \"y\"\n[mcp_servers.x.env]\nA = \"1\"\n", Path::new("c"), None);
+        assert_eq!(read.faults, []);
+        let line = |key: &str| read.lines.line("x", key);
+        assert_eq!([line(""), line("command"), line("env.A"), line("args")], [2, 3, 5, 2]);
+    }
+
+    #[test]
     fn a_pasted_key_is_never_quoted() {
         let secret = "sk-0123456789abcdef0123456789abcdef";
         for text in [
@@ -250,6 +363,12 @@ mod tests {
             format!("[provider]\napi_key_env = {secret}\n"),
             format!("[provider]\nbase_url = \"https://{secret}@example.com\"\n"),
             format!("[provider]\nmax_tokens = \"{secret}\"\n"),
+            format!("[mcp_servers.x]\nurl = \"https://x.example?token={secret}\"\n"),
+            format!("[mcp_servers.x]\nurl = \"https://x.example\"\nbearer_token = \"{secret}\"\n"),
+            format!("[mcp_servers.x]\nurl = \"https://x.example\"\nbearer_token_env_var = \"{secret}\"\n"),
+            format!("[mcp_servers.x]\nurl = \"https://x.example\"\nenv_http_headers = {{ A = \"{secret}\" }}\n"),
+            format!("[mcp_servers.x]\ncommand = \"x\"\nenv_vars = [\"A={secret}\"]\n"),
+            format!("[mcp_servers.x]\ncommand = \"x\"\nenabled = \"{secret}\"\n"),
         ] {
             let found = faults(&text).join("\n");
             assert!(!found.is_empty() && !found.contains(secret), "{found}");

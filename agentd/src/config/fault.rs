@@ -61,6 +61,11 @@ impl Faults {
         Err(Self(faults))
     }
 
+    /// A single one.
+    pub(super) fn one(fault: Fault) -> Self {
+        Self(vec![fault])
+    }
+
     /// The faults, sorted by place.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()

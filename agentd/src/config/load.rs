@@ -1,15 +1,19 @@
 //! Defaults, then the file, then the environment.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
-    Config, Fault, Faults, KEYS, Key, Place, Reload, Value, document,
+    Config, Fault, Faults, KEYS, Key, McpServer, Place, Reload, Value,
+    document::{self, Document, ServerLines},
     file::{self, Rules},
     kind::Raw,
+    mcp::check,
 };
 
 /// Names the file; absolute.
@@ -48,6 +52,8 @@ pub struct Loaded {
     pub path: Option<PathBuf>,
     /// In the order of [`KEYS`].
     sources: Vec<Source>,
+    /// Where the servers stand in the file.
+    lines: ServerLines,
 }
 
 /// What a reload changes.
@@ -66,15 +72,23 @@ impl Config {
     /// # Errors
     /// All faults of file and environment together.
     pub fn load(path: Option<&Path>, env: Env<'_>) -> Result<Loaded, Faults> {
-        let mut loaded = Loaded { config: Self::default(), path: None, sources: vec![Source::Default; KEYS.len()] };
-        let mut faults = Vec::new();
+        let (mut loaded, mut faults) = (Loaded::defaults(), Vec::new());
         match path.map_or_else(|| file_path(env), |path| Ok(Some(path.to_owned()))) {
             Ok(Some(file)) => loaded.take_file(&file, path.is_some(), env, &mut faults),
             Ok(None) => {}
             Err(fault) => faults.push(fault),
         }
-        loaded.take_environment(env, &mut faults);
-        Faults::none_or(faults).map(|()| loaded)
+        loaded.finish(env, faults)
+    }
+
+    /// What [`Config::load`] would say if this were the text of `path`.
+    ///
+    /// # Errors
+    /// All faults of text and environment together.
+    pub(super) fn load_text(text: &str, path: &Path, env: Env<'_>) -> Result<Loaded, Faults> {
+        let (mut loaded, mut faults) = (Loaded::defaults(), Vec::new());
+        loaded.take_text(text, path, env, &mut faults);
+        loaded.finish(env, faults)
     }
 }
 
@@ -111,9 +125,28 @@ fn home(env: Env<'_>) -> Option<PathBuf> {
 }
 
 impl Loaded {
+    fn defaults() -> Self {
+        let sources = vec![Source::Default; KEYS.len()];
+        Self { config: Config::default(), path: None, sources, lines: ServerLines::default() }
+    }
+
+    fn finish(mut self, env: Env<'_>, mut faults: Vec<Fault>) -> Result<Self, Faults> {
+        self.take_environment(env, &mut faults);
+        self.keep_provider_key(&mut faults);
+        Faults::none_or(faults).map(|()| self)
+    }
+
     /// Every key with its value and source, in table order.
     pub fn entries(&self) -> impl Iterator<Item = (&'static Key, Value, &Source)> {
         KEYS.iter().zip(&self.sources).map(|(key, source)| (key, key.value(&self.config), source))
+    }
+
+    /// Every server with where it stands, by name.
+    pub fn servers(&self) -> impl Iterator<Item = (&String, &McpServer, Source)> {
+        self.config.mcp_servers.iter().map(|(name, server)| {
+            let path = self.path.clone().unwrap_or_default();
+            (name, server, Source::File(path, self.lines.line(name, "")))
+        })
     }
 
     /// What changes when `new` takes this one's place.
@@ -125,25 +158,33 @@ impl Loaded {
                 diff.restart.push(key.full_name());
             }
         }
+        let (old, new) = (&self.config.mcp_servers, &new.config.mcp_servers);
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+        diff.changed.extend(changed.map(|name| check::full_name(name, "")));
         diff
     }
 
     fn take_file(&mut self, path: &Path, named: bool, env: Env<'_>, faults: &mut Vec<Fault>) {
         match file::read(path, Rules::USER) {
-            Ok(Some(text)) => {
-                let (settings, found) = document::read(&text, path, home(env).as_deref());
-                faults.extend(found);
-                for setting in settings {
-                    self.set(setting.key, &setting.value, Source::File(path.to_owned(), setting.line));
-                }
-                self.path = Some(path.to_owned());
-            }
+            Ok(Some(text)) => self.take_text(&text, path, env, faults),
             Ok(None) if named => {
                 faults.push(file::whole(path, "does not exist".to_owned(), "check the name, or remove --config"));
             }
             Ok(None) => {}
             Err(fault) => faults.push(fault),
         }
+    }
+
+    fn take_text(&mut self, text: &str, path: &Path, env: Env<'_>, faults: &mut Vec<Fault>) {
+        let found = document::read(text, path, home(env).as_deref());
+        faults.extend(found.faults);
+        for setting in found.settings {
+            self.set(setting.key, &setting.value, Source::File(path.to_owned(), setting.line));
+        }
+        self.config.mcp_servers = Arc::new(found.servers);
+        self.lines = found.lines;
+        self.path = Some(path.to_owned());
     }
 
     fn take_environment(&mut self, env: Env<'_>, faults: &mut Vec<Fault>) {
@@ -167,6 +208,13 @@ impl Loaded {
                 Err(trouble) => faults.push(fault(trouble.what, trouble.cure)),
             }
         }
+    }
+
+    /// Only now it is known which variable holds the provider's key.
+    fn keep_provider_key(&self, faults: &mut Vec<Fault>) {
+        let path = self.path.clone().unwrap_or_default();
+        let (servers, key_env) = (&self.config.mcp_servers, &self.config.provider.api_key_env);
+        faults.extend(Document::provider_key_faults(servers, &self.lines, &path, key_env));
     }
 
     fn set(&mut self, key: &Key, value: &Value, source: Source) {
@@ -283,6 +331,27 @@ mod tests {
         assert_eq!(at(&[("HOME", "/h")]), Ok(Some("/h/.config/agentd/config.toml".into())));
         assert!(at(&[("AGENTD_CONFIG", "c.toml")]).is_err());
         drop(home);
+    }
+
+    #[test]
+    fn the_providers_key_goes_to_no_server_whatever_its_variable_is_called() {
+        let text = "[mcp_servers.x]\ncommand = \"y\"\nenv_vars = [\"OTHER_KEY\", \"HOME_DIR\"]\n\
+                    [mcp_servers.z]\nurl = \"https://x.example\"\nbearer_token_env_var = \"DEEPSEEK_API_KEY\"\n";
+        let faults = Home::new(text).var("AGENTD_PROVIDER_API_KEY_ENV", "OTHER_KEY").load().unwrap_err().to_string();
+        assert_eq!(faults.lines().count(), 2, "{faults}");
+        let first = "config.toml:3: mcp_servers.x.env_vars: the provider's key does not go to a server; ";
+        assert!(faults.contains(first), "{faults}");
+        assert!(faults.contains(":6: mcp_servers.z.bearer_token_env_var: "), "{faults}");
+        assert!(Home::new(&text.replace("DEEPSEEK", "OTHER")).load().is_ok());
+    }
+
+    #[test]
+    fn a_diff_names_the_servers_that_are_new_gone_or_changed() {
+        let server = |name: &str, command: &str| format!("[mcp_servers.{name}]\ncommand = \"{command}\"\n");
+        let old = Home::new(&[server("a", "x"), server("b", "x"), server("c", "x")].concat()).load().unwrap();
+        let new = Home::new(&[server("d", "x"), server("b", "y"), server("c", "x")].concat()).load().unwrap();
+        assert_eq!(old.diff(&new).changed, ["mcp_servers.a", "mcp_servers.b", "mcp_servers.d"]);
+        assert_eq!(new.servers().map(|(name, _, source)| (name.as_str(), source.to_string())).last().unwrap().0, "d");
     }
 
     #[test]

@@ -3,6 +3,14 @@
 //! The shape is Codex's, with keys of ours beside it. Holds no secret by itself: what a server gets of the environment
 //! is named (`env_vars`, `bearer_token_env_var`, `env_http_headers`), not written down. A value in `env` or
 //! `http_headers` may still be one; it is known to the redactor and never shown.
+//!
+//! - [`parse`]: the section of the file. [`check`]: rules that hold whatever file a server comes from.
+//! - [`show`]: as TOML and JSON again, values masked. [`secrets`]: which values the redactor should know.
+
+pub mod check;
+pub mod parse;
+pub mod secrets;
+pub mod show;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -99,6 +107,10 @@ impl Role {
             Self::Command => "command",
         }
     }
+
+    pub(super) fn of(word: &str) -> Option<Self> {
+        [Self::Filesystem, Self::Command].into_iter().find(|role| role.name() == word)
+    }
 }
 
 /// Who shares a server's process.
@@ -109,6 +121,20 @@ pub enum Scope {
     User,
     /// Who asks in the same project.
     Project,
+}
+
+impl Scope {
+    /// As it is spelled in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Project => "project",
+        }
+    }
+
+    pub(super) fn of(word: &str) -> Option<Self> {
+        [Self::User, Self::Project].into_iter().find(|one| one.name() == word)
+    }
 }
 
 /// Which protocol era is spoken.
@@ -123,6 +149,21 @@ pub enum Protocol {
     Modern,
 }
 
+impl Protocol {
+    /// As it is spelled in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Legacy => "legacy",
+            Self::Modern => "modern",
+        }
+    }
+
+    pub(super) fn of(word: &str) -> Option<Self> {
+        [Self::Auto, Self::Legacy, Self::Modern].into_iter().find(|one| one.name() == word)
+    }
+}
+
 /// What happens when the model calls a tool.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ApprovalMode {
@@ -133,6 +174,21 @@ pub enum ApprovalMode {
     Prompt,
     /// Allowed.
     Approve,
+}
+
+impl ApprovalMode {
+    /// As it is spelled in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Prompt => "prompt",
+            Self::Approve => "approve",
+        }
+    }
+
+    pub(super) fn of(word: &str) -> Option<Self> {
+        [Self::Auto, Self::Prompt, Self::Approve].into_iter().find(|one| one.name() == word)
+    }
 }
 
 impl McpServer {

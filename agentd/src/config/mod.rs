@@ -9,6 +9,7 @@
 //! where the provider's key is, and refuses a URL that carries one.
 
 mod document;
+pub mod edit;
 mod fault;
 mod file;
 mod key;
@@ -16,6 +17,7 @@ mod kind;
 mod load;
 pub mod mcp;
 mod project;
+pub mod rewrite;
 mod rules;
 mod table;
 mod url;

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{
-    Config, Fault, Faults, Key, Place, Project, Value, document,
-    document::Setting,
+    Config, Fault, Faults, Key, Place, Project, Value,
+    document::{self, Document, Setting},
     file::{self, Rules},
+    mcp::check,
     table::KEYS,
 };
 
@@ -30,7 +31,14 @@ pub fn tighten(config: &Config, project_root: &Path) -> Result<Config, Faults> {
     if text.is_empty() {
         return Ok(config);
     }
-    let (settings, mut faults) = document::read(&text, &path, None);
+    let Document { settings, servers, lines, mut faults } = document::read(&text, &path, None);
+    faults.extend(servers.keys().map(|name| Fault {
+        place: Place::File(path.clone(), lines.line(name, "")),
+        key: check::full_name(name, ""),
+        what: "not for a project's file".to_owned(),
+        cure:
+            "write it to .mcp.json in the same directory: such a server runs once the user has approved it".to_owned(),
+    }));
     for setting in settings {
         match judge(&config, &setting) {
             Ok(()) => setting.key.store(&mut config, &setting.value),
@@ -137,6 +145,12 @@ mod tests {
                 assert_eq!(key.project, Project::Never, "{}", key.full_name());
             }
         }
+    }
+
+    #[test]
+    fn a_server_in_a_projects_file_is_sent_to_the_file_that_is_approved() {
+        let faults = tightened("[limits]\nmax_turns = 3\n[mcp_servers.x]\ncommand = \"y\"\n").unwrap_err();
+        assert!(faults.contains(":3: mcp_servers.x: not for a project's file; write it to .mcp.json"), "{faults}");
     }
 
     #[test]

@@ -1,30 +1,21 @@
-//! The check of a base URL, done here so that a bad one is a fault of a line and not of the first question.
+//! The check of a URL, done here so that a bad one is a fault of a line and not of the first question.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::kind::Trouble;
+use crate::redact::Redactor;
 
 /// Longest URL that is taken for one.
 const URL_MAX: usize = 2048;
 
-/// The URL without trailing slashes. https to anywhere, plain http to this machine only.
+/// The URL of a provider, without trailing slashes. https to anywhere, plain http to this machine only.
 pub(super) fn check(text: &str) -> Result<String, Trouble> {
     let example = "write it like \"https://api.example.com/v1\"";
-    let plain = text.len() <= URL_MAX && text.chars().all(|c| c.is_ascii_graphic());
-    let Some((scheme, rest)) = text.split_once("://").filter(|_| plain) else {
-        return Err(Trouble::new("not a URL", example));
-    };
+    let (scheme, rest) = split(text, example)?;
     if text.contains(['?', '#']) {
         return Err(Trouble::new("the URL has a query or a fragment", "cut it at the path"));
     }
-    let authority = rest.split('/').next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err(Trouble::new(
-            "the URL carries a user or a password",
-            "use api_key_env or api_key_file for the key",
-        ));
-    }
-    let host = host_of(authority).ok_or_else(|| Trouble::new("the URL names no valid host", example))?;
+    let host = host(rest, "use api_key_env or api_key_file for the key", example)?;
     match scheme.to_ascii_lowercase().as_str() {
         "https" => {}
         "http" if is_loopback(host) => {}
@@ -34,6 +25,47 @@ pub(super) fn check(text: &str) -> Result<String, Trouble> {
         _ => return Err(Trouble::new("only http and https are spoken", example)),
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// The URL of an MCP server. Plain http also to elsewhere: a server in the user's own network often has no other, and
+/// gets nothing but what the user named for it.
+pub(super) fn check_server(text: &str) -> Result<(), Trouble> {
+    let example = "write it like \"https://mcp.example.com/mcp\"";
+    let (scheme, rest) = split(text, example)?;
+    if text.contains('#') {
+        return Err(Trouble::new("the URL has a fragment", "cut it there"));
+    }
+    let cure = "put it into a variable and name that in bearer_token_env_var or env_http_headers";
+    host(rest, cure, example)?;
+    let query = text.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    if query.split('&').any(carries_secret) {
+        return Err(Trouble::new("the URL carries a credential in its query", cure));
+    }
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" | "http" => Ok(()),
+        _ => Err(Trouble::new("only http and https are spoken", example)),
+    }
+}
+
+/// True for `api_key=…` and its like.
+fn carries_secret(parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or_default();
+    // Short values are words and numbers.
+    value.len() >= 8 && !Redactor::variable_secrets(&name.replace(['-', '.'], "_"), value).is_empty()
+}
+
+/// Scheme and what follows it.
+fn split<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), Trouble> {
+    let plain = text.len() <= URL_MAX && text.chars().all(|c| c.is_ascii_graphic());
+    text.split_once("://").filter(|_| plain).ok_or_else(|| Trouble::new("not a URL", example))
+}
+
+fn host<'a>(rest: &'a str, cure: &str, example: &str) -> Result<&'a str, Trouble> {
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(Trouble::new("the URL carries a user or a password", cure));
+    }
+    host_of(authority).ok_or_else(|| Trouble::new("the URL names no valid host", example))
 }
 
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`; none when it is not well formed.
@@ -92,6 +124,24 @@ mod tests {
     fn a_url_that_carries_a_credential_is_refused() {
         for url in ["https://user:pw@example.com", "https://key@example.com/v1", "https://example.com/v1?key=1"] {
             check(url).expect_err(url);
+        }
+    }
+
+    #[test]
+    fn a_server_may_have_a_query_and_plain_http_but_no_credential() {
+        for url in ["http://nas.lan:8080/mcp", "https://x.example/mcp?profile=work&monkey=1", "https://x.example?a"] {
+            check_server(url).expect(url);
+        }
+        for url in [
+            "https://u:p@x.example/mcp",
+            "https://u:p@x.example?x",
+            "https://x.example/mcp?apiKey=abcdefgh1",
+            "https://x.example/mcp?a=1&access-token=abcdefgh1",
+            "https://x.example/mcp#a",
+            "ws://x.example/mcp",
+            "x.example",
+        ] {
+            check_server(url).expect_err(url);
         }
     }
 

@@ -1,6 +1,17 @@
 //! From a server's configuration to a connection.
+//!
+//! - [`Connector`]: the real one, over processes and HTTP.
+//! - [`cures`]: what to do about a start that failed.
+
+mod connector;
+mod cures;
+mod life;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
+
+pub use connector::Connector;
 
 use tokio::sync::mpsc;
 

@@ -9,13 +9,22 @@
 //! - [`server`]: one server's supervisor: start, health, restarts, end.
 //! - [`pool`]: all of them, by name and project; what the rest of the daemon talks to.
 //! - [`catalog`]: the tools of a moment under the names the model sees.
-//! - [`project_file`]: the servers that a project brings itself, and their approval.
+//! - [`project_file`]: the servers that a project brings itself; [`approvals`]: which of them the user approved.
+//! - [`import`]: the files of other programs.
+//! - [`shown`]: what of a server's words may be shown. [`known`]: what is remembered between starts.
 //! - [`stderr`]: what a server wrote to its standard error, redacted, the end of it.
 
+mod approvals;
 pub mod catalog;
 pub mod client;
+mod common;
 pub mod connect;
+pub mod import;
+mod known;
 pub mod pool;
 pub mod project_file;
 pub mod server;
+mod shown;
 pub mod stderr;
+#[cfg(test)]
+mod testing;

@@ -1,21 +1,49 @@
 //! All servers, by name and project: what the rest of the daemon talks to.
+//!
+//! Owns which instance a name means to whom, and when instances come and go: the user's servers with the configuration,
+//! those of a project when somebody asks there. A project never reaches an instance of another one.
+//!
+//! Refuses to wait in a call whose caller has a built-in tool at hand, and to send a call twice unless its tool says that
+//! this does no harm.
+//!
+//! - [`calls`]: one call, its deadline and its second try. [`instances`]: which instance a name means. [`report`]: rows,
+//!   warnings and lines for people.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+mod calls;
+mod instances;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
+use tokio::{runtime::Handle, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    catalog::{Catalog, McpTool},
+    catalog::{self, Catalog, Catalogs, McpTool},
     client::{CallResult, ClientError},
+    common::Common,
     connect::Connect,
-    server::State,
+    server::{Instance, Key, State},
 };
 use crate::{
     config::{McpServers, Role},
     redact::Redactor,
+    sync::lock,
     tools::BoxFuture,
 };
+
+/// All servers end side by side within this: closed input, TERM and KILL are 4 s, and the daemon has other things to end.
+const STOP_MAX: Duration = Duration::from_secs(8);
+/// What a command may take until the configuration says otherwise: its default.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whose servers are meant.
 #[derive(Debug, Clone, Default)]
@@ -115,37 +143,65 @@ pub struct PoolSettings {
 
 /// All servers.
 pub struct Pool {
-    connect: Arc<dyn Connect>,
-    state_dir: PathBuf,
+    common: Arc<Common>,
+    catalogs: Catalogs,
+    books: Mutex<Books>,
+}
+
+/// What there is.
+struct Books {
+    servers: Arc<McpServers>,
+    settings: PoolSettings,
+    instances: BTreeMap<Key, Arc<Instance>>,
+    /// Of each project the servers of its own file, as they were seen last.
+    own: HashMap<PathBuf, Arc<McpServers>>,
+    /// Supervisors run there; catalogs are asked for on other threads, too.
+    runtime: Option<Handle>,
 }
 
 impl Pool {
-    /// A pool without servers. What it remembers between starts is in `state_dir`.
+    /// A pool without servers. What it remembers between starts is in `state_dir`; it is read here, a bounded file.
     pub fn new(connect: Arc<dyn Connect>, state_dir: PathBuf) -> Arc<Self> {
-        Arc::new(Self { connect, state_dir })
+        let books = Books {
+            servers: Arc::default(),
+            settings: PoolSettings { command_timeout: COMMAND_TIMEOUT },
+            instances: BTreeMap::new(),
+            own: HashMap::new(),
+            runtime: Handle::try_current().ok(),
+        };
+        let common = Common::new(connect, state_dir);
+        Arc::new(Self { common, catalogs: Catalogs::default(), books: Mutex::new(books) })
     }
 
     /// Takes the user's servers: starts what is new, stops what is gone, restarts what has changed, leaves the rest
     /// alone. Returns at once. The first call is made after the daemon is ready.
     pub fn configure(self: &Arc<Self>, servers: Arc<McpServers>, settings: PoolSettings) {
-        let _ = (servers, settings);
+        let mut books = lock(&self.books);
+        books.runtime = Handle::try_current().ok().or(books.runtime.take());
+        books.settings = settings;
+        if books.servers != servers || books.instances.is_empty() {
+            books.servers = servers;
+            self.take_servers(&mut books);
+        }
+        drop(books);
+        self.common.note_change();
     }
 
     /// What later texts of servers go through.
     pub fn set_redactor(&self, redactor: Redactor) {
-        let _ = redactor;
-    }
-
-    /// Every server of the view, by name.
-    pub fn report(&self, view: &View) -> Vec<proto::McpServer> {
-        let _ = (view, &self.connect, &self.state_dir);
-        Vec::new()
+        self.common.texts.set(redactor.clone());
+        for instance in lock(&self.books).instances.values() {
+            instance.stderr.set_redactor(redactor.clone());
+        }
+        self.common.note_change();
     }
 
     /// The tools of one server, or of all, those that serve plain names included.
     pub fn tools(&self, view: &View, server: Option<&str>) -> Vec<McpTool> {
-        let _ = (view, server);
-        Vec::new()
+        let servers =
+            view.servers().filter(|(name, _, config)| config.enabled && server.is_none_or(|one| one == *name));
+        let tools = servers.flat_map(|(name, _, config)| self.tools_of(view, name, config)).collect();
+        catalog::sorted(tools)
     }
 
     /// Restarts a server, also one that has failed, and waits for the outcome.
@@ -153,8 +209,12 @@ impl Pool {
     /// # Errors
     /// It is not known, or it did not come up.
     pub async fn restart(&self, view: &View, server: &str) -> Result<proto::McpServer, PoolError> {
-        let _ = view;
-        Err(PoolError::Unknown(server.to_owned()))
+        let (config, instance) = self.instance(view, server)?;
+        let limit = STOP_MAX + super::server::start::timeout(config);
+        match time::timeout(limit, instance.restart()).await {
+            Ok(Some(_)) => Ok(self.row(view, server)),
+            _ => Err(calls::not_ready(&instance)),
+        }
     }
 
     /// The end of what a server wrote to its standard error.
@@ -162,46 +222,76 @@ impl Pool {
     /// # Errors
     /// It is not known.
     pub fn logs(&self, view: &View, server: &str, lines: usize) -> Result<Vec<String>, PoolError> {
-        let _ = (view, lines);
-        Err(PoolError::Unknown(server.to_owned()))
-    }
-
-    /// One line for `status`: `3 of 4 ready; git is starting`.
-    pub fn describe(&self) -> String {
-        String::new()
-    }
-
-    /// What is not as it should be, one sentence each, redacted.
-    pub fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        if view.server(server).is_none() {
+            return Err(PoolError::Unknown(server.to_owned()));
+        }
+        Ok(self.running(view, server).map(|instance| instance.stderr.last(lines)).unwrap_or_default())
     }
 
     /// Stops all servers side by side, within 8 s. Nothing starts afterwards.
-    pub async fn stop(&self) {}
+    pub async fn stop(&self) {
+        self.common.stopped.cancel();
+        self.common.tasks.close();
+        if time::timeout(STOP_MAX, self.common.tasks.wait()).await.is_err() {
+            tracing::error!(tasks = self.common.tasks.len(), "MCP servers did not end in time");
+        }
+    }
+
+    /// What a server offers to a view, as far as it is known.
+    fn tools_of(&self, view: &View, server: &str, config: &crate::config::McpServer) -> Vec<McpTool> {
+        let listed = self.listed(view, server, config);
+        listed.map(|listed| catalog::tools_of(server, config, &listed)).unwrap_or_default()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.common.stopped.cancel();
+    }
 }
 
 impl Serve for Pool {
-    fn catalog(&self, _view: &View) -> Catalog {
-        Catalog::default()
+    fn catalog(&self, view: &View) -> Catalog {
+        let changes = self.common.changes();
+        if let Some(made) = self.catalogs.get(view, changes) {
+            return made;
+        }
+        let enabled = view.servers().filter(|(_, _, config)| config.enabled);
+        let tools = enabled.flat_map(|(name, _, config)| {
+            let prefixed = move |tool: &McpTool| !catalog::is_plain(config.role, &tool.tool);
+            self.tools_of(view, name, config).into_iter().filter(prefixed)
+        });
+        let tools = catalog::sorted(tools.collect());
+        self.catalogs.put(view, changes, tools)
     }
 
-    fn role(&self, _view: &View, _role: Role) -> Option<String> {
-        None
+    fn role(&self, view: &View, role: Role) -> Option<String> {
+        let mut servers = view.servers();
+        servers.find(|(_, _, config)| config.enabled && config.role == Some(role)).map(|(name, ..)| name.to_owned())
     }
 
-    fn offers(&self, _view: &View, _server: &str, _tool: &str) -> bool {
-        false
+    fn offers(&self, view: &View, server: &str, tool: &str) -> bool {
+        let Some((_, config)) = view.server(server).filter(|(_, config)| config.enabled) else { return false };
+        config.offers(tool) && self.listed(view, server, config).is_some_and(|listed| listed.get(tool).is_some())
     }
 
-    fn call<'a>(&'a self, _view: &'a View, call: PoolCall) -> BoxFuture<'a, Result<CallResult, PoolError>> {
-        Box::pin(async move { Err(PoolError::Unknown(call.server)) })
+    fn call<'a>(&'a self, view: &'a View, call: PoolCall) -> BoxFuture<'a, Result<CallResult, PoolError>> {
+        Box::pin(self.serve(view, call))
     }
 
-    fn count_fallback(&self, _view: &View, _server: &str) {}
+    fn count_fallback(&self, view: &View, server: &str) {
+        if let Some(instance) = self.running(view, server) {
+            instance.figures.fell_back();
+        }
+    }
 
-    fn count_cut(&self, _view: &View, _server: &str, _bytes: usize) {}
+    fn count_cut(&self, view: &View, server: &str, bytes: usize) {
+        if let Some(instance) = self.running(view, server) {
+            instance.figures.cut(bytes);
+        }
+    }
 
-    fn required<'a>(&'a self, _view: &'a View) -> BoxFuture<'a, Result<(), PoolError>> {
-        Box::pin(async { Ok(()) })
+    fn required<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<(), PoolError>> {
+        Box::pin(self.all_required(view))
     }
 }

@@ -1,13 +1,33 @@
 //! What a server wrote to its standard error: redacted, the end of it.
+//!
+//! The whole stream is redacted, and only then cut into lines and shortened: half a secret is not recognised. Refuses to
+//! keep up with a server that does nothing but write: above [`RATE`] the rest is dropped, and that is said.
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use crate::{redact::Redactor, sync::lock};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    time::Instant,
+};
+
+use crate::{
+    redact::{Redactor, Stream},
+    sync::lock,
+};
 
 /// Bytes kept of one server.
 const KEPT: usize = 64 << 10;
 /// Bytes of one line; the rest of it is dropped.
 const LINE_MAX: usize = 8 << 10;
+/// Bytes a second that are redacted and kept. Many times what a chatty server writes; what is above it would push itself
+/// out of what is kept in a quarter of a second, and cost a core.
+const RATE: usize = 256 << 10;
+/// Bytes read at once.
+const READ: usize = 8 << 10;
 
 /// The end of one server's standard error, over its restarts.
 #[derive(Default)]
@@ -19,35 +39,274 @@ pub struct Stderr {
 struct Ring {
     lines: VecDeque<String>,
     bytes: usize,
+    /// Lines that there ever were.
+    count: u64,
     redactor: Redactor,
+    /// Redactors that there were before it.
+    replaced: u64,
+}
+
+impl Ring {
+    fn keep(&mut self, mut line: String) {
+        line.truncate(line.floor_char_boundary(LINE_MAX));
+        self.count += 1;
+        // An empty line takes a place, too.
+        self.bytes += line.len() + 1;
+        self.lines.push_back(line);
+        while self.bytes > KEPT {
+            let Some(oldest) = self.lines.pop_front() else { break };
+            self.bytes -= oldest.len() + 1;
+        }
+    }
 }
 
 impl Stderr {
     /// The redactor that later lines go through.
     pub fn set_redactor(&self, redactor: Redactor) {
-        lock(&self.ring).redactor = redactor;
+        let mut ring = lock(&self.ring);
+        ring.redactor = redactor;
+        ring.replaced += 1;
     }
 
     /// Keeps one line, redacted, before anything of it is cut.
     pub fn push(&self, line: &str) {
-        let mut ring = lock(&self.ring);
-        let redacted = ring.redactor.text(line).to_string();
-        let mut end = redacted.len().min(LINE_MAX);
-        while !redacted.is_char_boundary(end) {
-            end -= 1;
-        }
-        let line = redacted.get(..end).unwrap_or_default().to_owned();
-        ring.bytes += line.len();
-        ring.lines.push_back(line);
-        while ring.bytes > KEPT {
-            let Some(oldest) = ring.lines.pop_front() else { break };
-            ring.bytes -= oldest.len();
-        }
+        let redactor = lock(&self.ring).redactor.clone();
+        let redacted = redactor.text(line).to_string();
+        lock(&self.ring).keep(redacted);
     }
 
     /// The last lines, oldest first.
     pub fn last(&self, lines: usize) -> Vec<String> {
         let ring = lock(&self.ring);
         ring.lines.iter().skip(ring.lines.len().saturating_sub(lines)).cloned().collect()
+    }
+
+    /// How many lines there ever were.
+    pub fn count(&self) -> u64 {
+        lock(&self.ring).count
+    }
+
+    /// The last lines of those that came after the first `count`, oldest first.
+    pub fn last_since(&self, count: u64, lines: usize) -> Vec<String> {
+        let new = usize::try_from(self.count().saturating_sub(count)).unwrap_or(usize::MAX);
+        self.last(lines.min(new))
+    }
+
+    /// Keeps what is read until the stream ends.
+    pub async fn keep<R: AsyncRead + Unpin>(self: Arc<Self>, mut reader: R) {
+        let mut intake = Intake::new(self);
+        let mut buffer = vec![0; READ];
+        let (mut since, mut read, mut dropped) = (Instant::now(), 0, 0_u64);
+        while let Ok(count @ 1..) = reader.read(&mut buffer).await {
+            if since.elapsed() >= Duration::from_secs(1) {
+                (since, read) = (Instant::now(), 0);
+            }
+            read += count;
+            if read > RATE {
+                dropped += count as u64;
+                intake.interrupt();
+                continue;
+            }
+            if dropped > 0 {
+                intake.stderr.push(&format!("agentd: {dropped} bytes of standard error were dropped"));
+                dropped = 0;
+            }
+            intake.push(buffer.get(..count).unwrap_or_default());
+        }
+        intake.finish();
+    }
+}
+
+/// A stream on its way into the ring.
+struct Intake {
+    stderr: Arc<Stderr>,
+    stream: Stream,
+    /// Which redactor `stream` is of.
+    replaced: u64,
+    /// The first bytes of a character whose rest has not come.
+    rest: Vec<u8>,
+    /// The redacted line under way.
+    line: String,
+    /// True until the next newline, after something was dropped.
+    skips: bool,
+}
+
+impl Intake {
+    fn new(stderr: Arc<Stderr>) -> Self {
+        let (stream, replaced) = {
+            let ring = lock(&stderr.ring);
+            (ring.redactor.stream(), ring.replaced)
+        };
+        Self { stderr, stream, replaced, rest: Vec::new(), line: String::new(), skips: false }
+    }
+
+    fn push(&mut self, mut bytes: &[u8]) {
+        if self.skips {
+            let Some(newline) = bytes.iter().position(|byte| *byte == b'\n') else { return };
+            bytes = bytes.get(newline + 1..).unwrap_or_default();
+            self.skips = false;
+        }
+        self.rest.extend_from_slice(bytes);
+        let text = self.decode();
+        let ends = text.ends_with('\n');
+        let shown = self.stream.push(&text);
+        self.add(&shown);
+        // Between lines only, where no value is cut in two.
+        if ends && lock(&self.stderr.ring).replaced != self.replaced {
+            self.renew();
+        }
+    }
+
+    fn decode(&mut self) -> String {
+        let mut text = String::with_capacity(self.rest.len());
+        let mut begun = Vec::new();
+        let mut chunks = self.rest.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            text.push_str(chunk.valid());
+            let invalid = chunk.invalid();
+            let more_may_come =
+                chunks.peek().is_none() && std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            if more_may_come {
+                begun = invalid.to_vec();
+            } else if !invalid.is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        self.rest = begun;
+        text
+    }
+
+    fn add(&mut self, shown: &str) {
+        for piece in shown.split_inclusive('\n') {
+            let ends = piece.ends_with('\n');
+            let piece = piece.trim_end_matches(['\n', '\r']);
+            // What is longer is cut in any case.
+            let room = LINE_MAX.saturating_sub(self.line.len());
+            self.line.push_str(piece.get(..piece.floor_char_boundary(room)).unwrap_or_default());
+            if ends {
+                lock(&self.stderr.ring).keep(std::mem::take(&mut self.line));
+            }
+        }
+    }
+
+    fn renew(&mut self) {
+        let shown = self.stream.finish();
+        self.add(&shown);
+        let ring = lock(&self.stderr.ring);
+        (self.stream, self.replaced) = (ring.redactor.stream(), ring.replaced);
+    }
+
+    /// Forgets the line under way, for something of it will be missing.
+    fn interrupt(&mut self) {
+        let _half = self.stream.finish();
+        self.rest.clear();
+        self.line.clear();
+        self.skips = true;
+    }
+
+    fn finish(&mut self) {
+        if !self.rest.is_empty() {
+            let shown = self.stream.push("\u{fffd}");
+            self.add(&shown);
+        }
+        let shown = self.stream.finish();
+        self.add(&shown);
+        if !self.line.is_empty() {
+            lock(&self.stderr.ring).keep(std::mem::take(&mut self.line));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    const KEY: &str = "k-1234567890";
+
+    fn stderr() -> Arc<Stderr> {
+        let stderr = Arc::new(Stderr::default());
+        stderr.set_redactor(Redactor::new([KEY.to_owned()]));
+        stderr
+    }
+
+    fn fed(pieces: impl IntoIterator<Item = Vec<u8>>) -> Arc<Stderr> {
+        let stderr = stderr();
+        let mut intake = Intake::new(Arc::clone(&stderr));
+        pieces.into_iter().for_each(|piece| intake.push(&piece));
+        intake.finish();
+        stderr
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_it_comes_and_where_a_line_is_cut() {
+        for before in [0, 10, LINE_MAX - 6, LINE_MAX - 1, LINE_MAX] {
+            for size in [1, 7, 4096] {
+                let text = format!("{}é {KEY} end\nnext\n", "a".repeat(before));
+                let stderr = fed(text.as_bytes().chunks(size).map(<[u8]>::to_vec));
+                let lines = stderr.last(9);
+                assert_eq!((lines.len(), &*lines[1]), (2, "next"));
+                assert!(
+                    lines[0].len() <= LINE_MAX && !lines[0].contains("123") && !lines[0].contains("890"),
+                    "{before}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_private_key_of_many_lines_is_hidden() {
+        let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n".repeat(8);
+        let text = format!("a\n-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\nb\n");
+        let shown = fed([text.into_bytes()]).last(99).join("\n");
+        assert!(!shown.contains("MIIEvQ") && shown.starts_with('a') && shown.ends_with('b'), "{shown}");
+    }
+
+    #[test]
+    fn the_last_lines_are_kept_and_empty_ones_take_a_place() {
+        let text = format!("{}last", "\n".repeat(KEPT + 5));
+        let stderr = fed([text.into_bytes()]);
+        assert!(stderr.last(usize::MAX).len() <= KEPT);
+        assert_eq!(stderr.last(1), ["last"]);
+        let count = stderr.count();
+        assert!(stderr.last_since(count, 3).is_empty());
+        stderr.push("one");
+        assert_eq!(stderr.last_since(count, 3), ["one"]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_marked() {
+        let stderr = fed([b"a\xff".to_vec(), b"\xc3".to_vec(), b"\xa9\r\nb\xe2".to_vec()]);
+        assert_eq!(stderr.last(9), ["a\u{fffd}é", "b\u{fffd}"]);
+    }
+
+    #[test]
+    fn a_new_redactor_counts_from_the_next_line_on() {
+        let stderr = Arc::new(Stderr::default());
+        let mut intake = Intake::new(Arc::clone(&stderr));
+        intake.push(b"plain\n");
+        stderr.set_redactor(Redactor::new([KEY.to_owned()]));
+        intake.push(b"still the old one\n");
+        intake.push(KEY.as_bytes());
+        intake.finish();
+        assert!(!stderr.last(1)[0].contains("1234"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_dropped_and_said() {
+        let (mut writer, reader) = tokio::io::duplex(1 << 20);
+        let stderr = stderr();
+        let keeping = tokio::spawn(Arc::clone(&stderr).keep(reader));
+        for _ in 0..(4 * RATE / 100) {
+            writer.write_all(format!("{}\n", "x".repeat(99)).as_bytes()).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        writer.write_all(b"half a line\nwhole\n").await.unwrap();
+        drop(writer);
+        keeping.await.unwrap();
+        let lines = stderr.last(2);
+        assert!(lines[0].contains("bytes of standard error were dropped"), "{lines:?}");
+        assert_eq!(lines[1], "whole");
     }
 }

@@ -1,10 +1,26 @@
-use super::*;
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    environment::{FIXED, PASSED},
+    *,
+};
+use crate::redact::ModelView;
 
 /// First argument that makes the test program a small daemon: it runs one shell line and waits for ever.
 const DAEMON: &str = "__daemon_of_a_test";
 
+/// First argument that makes the test program a small daemon with a service: state directory, shell line.
+pub(super) const SERVING: &str = "__daemon_with_a_service_of_a_test";
+
 /// Longer than any of these tests needs, shorter than a runner's patience.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Makes the library's test program able to be its own supervisor, as the daemon's `main` is: a constructor runs before
 /// the test harness reads the command line.
@@ -22,8 +38,11 @@ extern "C" fn before_main() {
         std::process::exit(code.into());
     }
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(DAEMON) {
-        daemon(&arguments.next().unwrap_or_default());
+    let (first, mut next) = (arguments.next(), || arguments.next().unwrap_or_default());
+    match first.as_deref() {
+        Some(DAEMON) => daemon(&next()),
+        Some(SERVING) => serving(next().into(), &next()),
+        _ => {}
     }
 }
 
@@ -32,6 +51,20 @@ fn daemon(line: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     become_subreaper().unwrap();
     let _ended = runtime.block_on(run(shell(line)));
+}
+
+/// The small daemon with a service. Only SIGKILL ends it.
+fn serving(state_dir: PathBuf, line: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    become_subreaper().unwrap();
+    keep_notes(state_dir);
+    let argv = ["sh", "-c", line].map(OsString::from).to_vec();
+    let command = service::ServiceCommand { argv, directory: File::open("/").unwrap(), env: Vec::new() };
+    runtime.block_on(async {
+        let mut service = service::start(command).await.unwrap();
+        service.handle.ended().await;
+        std::future::pending::<()>().await;
+    });
 }
 
 fn command(argv: &[&str]) -> Command {
@@ -51,7 +84,7 @@ fn shell(line: &str) -> Command {
 }
 
 /// Waits until `holds` does.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
@@ -59,7 +92,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn gone(pid: u32) -> bool {
+pub(super) fn gone(pid: u32) -> bool {
     tree::stat(pid).is_none_or(|stat| stat.zombie)
 }
 
@@ -69,7 +102,7 @@ fn written_pid(file: &Path) -> Option<u32> {
     text.strip_suffix('\n')?.parse().ok()
 }
 
-async fn pid_in(file: &Path) -> u32 {
+pub(super) async fn pid_in(file: &Path) -> u32 {
     eventually("the command writes a pid", || written_pid(file).is_some()).await;
     written_pid(file).unwrap()
 }

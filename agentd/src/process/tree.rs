@@ -46,8 +46,13 @@ pub(super) fn all() -> Vec<Stat> {
 
 /// Every process below `root`, parents before children; `root` itself is not among them.
 pub(super) fn below(root: u32) -> Vec<Stat> {
+    below_in(all(), root)
+}
+
+/// The same in a table that was read before.
+pub(super) fn below_in(table: impl IntoIterator<Item = Stat>, root: u32) -> Vec<Stat> {
     let mut by_parent: HashMap<u32, Vec<Stat>> = HashMap::new();
-    for stat in all() {
+    for stat in table {
         by_parent.entry(stat.parent).or_default().push(stat);
     }
     let mut found = by_parent.remove(&root).unwrap_or_default();
@@ -58,6 +63,20 @@ pub(super) fn below(root: u32) -> Vec<Stat> {
         next += 1;
     }
     found
+}
+
+/// The real user of a process. Not the owner of its directory: that is root's for one that is not dumpable.
+pub(super) fn user(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// The first child that `parent` started, if it still runs. Others may have become its children since.
+pub(super) fn first_child(parent: u32) -> Option<u32> {
+    let children = all().into_iter().filter(|stat| stat.parent == parent);
+    let first = children.min_by_key(|stat| (stat.start, stat.pid))?;
+    (!first.zombie).then_some(first.pid)
 }
 
 /// True when `pid` is a process that we started, or one below such a process; false for our own pid.

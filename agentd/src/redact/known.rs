@@ -193,7 +193,7 @@ pub(super) fn environment_secrets(variables: impl Iterator<Item = (OsString, OsS
 }
 
 /// What of a variable is secret: its value, or the password of an address.
-fn secrets_of(name: &str, value: &str) -> Vec<String> {
+pub(super) fn secrets_of(name: &str, value: &str) -> Vec<String> {
     let name = name.to_ascii_uppercase();
     let is = |words: &[&str]| words.iter().any(|word| name == *word || name.ends_with(&format!("_{word}")));
     let credential = ENDINGS.iter().any(|end| name.ends_with(end)) || is(&WORDS);

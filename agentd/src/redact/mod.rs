@@ -128,6 +128,11 @@ impl Redactor {
         known::environment_secrets(std::env::vars_os())
     }
 
+    /// What of a variable is secret by the variable's name: its value, or the password of an address.
+    pub fn variable_secrets(name: &str, value: &str) -> Vec<String> {
+        known::secrets_of(name, value)
+    }
+
     /// What would be replaced: sorted, not overlapping, on character boundaries.
     pub fn find(&self, text: &str) -> Vec<Finding> {
         let view = View::of(text.as_bytes(), true);

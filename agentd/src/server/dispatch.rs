@@ -8,7 +8,7 @@ use proto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::kept;
+use super::{kept, mcp};
 use crate::{
     agent::{self, Ask, Events},
     daemon::Daemon,
@@ -56,6 +56,12 @@ async fn carry_out(daemon: &Arc<Daemon>, from: &Origin, request: Request) -> Res
         Request::SessionsShow(show) => sessions_show(daemon, from.uid, show).await?.into(),
         Request::SessionsClear(clear) => sessions_clear(daemon, from.uid, clear).await?.into(),
         Request::Models(_) => daemon.models().await?.into(),
+        request @ (Request::McpList(_)
+        | Request::McpTools(_)
+        | Request::McpCall(_)
+        | Request::McpRestart(_)
+        | Request::McpLogs(_)
+        | Request::McpApprove(_)) => mcp::handle(daemon, from, request).await?,
         kept => kept::handle(daemon, from, kept).await?,
     })
 }

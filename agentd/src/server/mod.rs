@@ -10,6 +10,7 @@ mod dispatch;
 mod inbox;
 mod kept;
 pub mod listen;
+mod mcp;
 mod outbox;
 mod peer;
 mod preferences;

@@ -5,6 +5,7 @@
 mod cancel;
 mod examples;
 mod hostile;
+mod mcp;
 mod opening;
 mod peers;
 mod requests;

@@ -80,7 +80,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::{commands::doctor::Level, testing};
+    use crate::{commands::doctor::finding::Level, testing};
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -105,7 +105,7 @@ mod tests {
         private(&memory);
         fs::set_permissions(&memory, fs::Permissions::from_mode(0o750)).unwrap();
         let finding = &findings(&endpoint)[0];
-        assert_eq!((finding.name, finding.level), ("memory", Level::Warn), "{finding:?}");
+        assert_eq!((&*finding.name, finding.level), ("memory", Level::Warn), "{finding:?}");
         assert!(finding.cure.starts_with("chmod 700 "), "{finding:?}");
     }
 

@@ -3,11 +3,36 @@
 //! Owns what the rest of the daemon may assume of a server: every call ends within its deadline, lists and lines are
 //! bounded, a call that is given up is cancelled at the server, and the end of the connection fails what is under way
 //! at once.
+//!
+//! - [`line`], [`ids`], [`flight`], [`pipe`]: messages over the standard streams of a process.
+//! - [`http`]: messages over Streamable HTTP.
+//! - [`greet`], [`negotiate`]: which protocol is spoken, on one connection and over several.
+//! - [`rpc`], [`answers`], [`changes`], [`handler`]: a connection at work.
+
+mod answers;
+mod changes;
+mod flight;
+mod greet;
+mod handler;
+pub(crate) mod http;
+mod ids;
+mod line;
+pub(crate) mod negotiate;
+mod open;
+mod pipe;
+mod rpc;
+#[cfg(test)]
+mod tests;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use greet::Greeting;
+pub use handler::Questions;
+pub(crate) use open::Opening;
 
 use crate::tools::BoxFuture;
 

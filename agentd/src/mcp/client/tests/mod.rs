@@ -1,0 +1,6 @@
+//! The client against scripted servers, in memory.
+
+mod fake;
+mod greeting;
+mod pages;
+mod requests;

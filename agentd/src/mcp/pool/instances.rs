@@ -1,0 +1,177 @@
+//! Which instance a name means to whom, and when instances come and go.
+
+use std::{path::Path, sync::Arc};
+
+use super::{Books, Pool, PoolError, View};
+use crate::{
+    config::{McpServer, Scope},
+    mcp::{
+        server::{Instance, Key, Source, State},
+        shown::Listed,
+    },
+    sync::lock,
+};
+
+/// Instances that are held. One of a project that is idle costs a few kilobytes; beyond this the longest unused go.
+const INSTANCES_MAX: usize = 256;
+
+impl View {
+    /// What the view sees under a name.
+    pub(super) fn server(&self, name: &str) -> Option<(Source, &McpServer)> {
+        let own = || self.own.get(name).filter(|_| self.project.is_some()).map(|config| (Source::Project, config));
+        self.user.get(name).map(|config| (Source::Config, config)).or_else(own)
+    }
+
+    /// All that it sees: the user's by name, then the project's by name.
+    pub(super) fn servers(&self) -> impl Iterator<Item = (&str, Source, &McpServer)> {
+        let own = self.own.iter().filter(|(name, _)| self.project.is_some() && !self.user.contains_key(*name));
+        let user = self.user.iter().map(|(name, config)| (name.as_str(), Source::Config, config));
+        user.chain(own.map(|(name, config)| (name.as_str(), Source::Project, config)))
+    }
+
+    /// The project whose instance serves, or the reason why none does.
+    pub(super) fn key(&self, name: &str, source: Source, config: &McpServer) -> Option<Key> {
+        let is_shared = source == Source::Config && config.scope == Scope::User;
+        let project = if is_shared { None } else { Some(self.project.clone()?) };
+        Some(Key { name: name.to_owned(), project })
+    }
+}
+
+impl Pool {
+    /// The instance that a name means in a view, made if need be, and the view's word on who may call what.
+    pub(super) fn instance<'v>(&self, view: &'v View, name: &str) -> Result<(&'v McpServer, Arc<Instance>), PoolError> {
+        let unknown = || PoolError::Unknown(name.to_owned());
+        let (source, seen) = view.server(name).ok_or_else(unknown)?;
+        let not_ready = |state, why: &str| PoolError::NotReady { server: name.to_owned(), state, why: why.to_owned() };
+        if !seen.enabled {
+            return Err(not_ready(State::Disabled, ""));
+        }
+        let mut books = lock(&self.books);
+        if self.common.stopped.is_cancelled() {
+            return Err(not_ready(State::Stopping, "agentd stops"));
+        }
+        self.note_own(&mut books, view);
+        // A turn may still hold a configuration that is not in force any more: nothing is started with it.
+        let servers = Arc::clone(&books.servers);
+        let wanted = match source {
+            Source::Config => servers.get(name).filter(|config| config.enabled).ok_or_else(unknown)?,
+            Source::Project => seen,
+        };
+        let key = view.key(name, source, wanted);
+        let key = key.ok_or_else(|| not_ready(State::Idle, "it works for one project, and there is none here"))?;
+        let instance = self.hold(&mut books, key, source, wanted);
+        instance.map(|instance| (seen, instance)).ok_or_else(|| not_ready(State::Idle, "agentd is not ready yet"))
+    }
+
+    /// The instance, if there is one already.
+    pub(super) fn running(&self, view: &View, name: &str) -> Option<Arc<Instance>> {
+        let (source, config) = view.server(name)?;
+        let key = view.key(name, source, config)?;
+        lock(&self.books).instances.get(&key).cloned()
+    }
+
+    /// The tools of a server as far as they are known. A project's server is made known by asking for it here.
+    pub(super) fn listed(&self, view: &View, name: &str, config: &McpServer) -> Option<Listed> {
+        let of_instance = self.instance(view, name).ok().and_then(|(_, instance)| instance.listed(&self.common));
+        of_instance.or_else(|| {
+            let remembered = self.common.known.get(config, self.project_of(view, name).as_deref())?;
+            Some(Listed::of(&remembered.tools, &[], &self.common.texts))
+        })
+    }
+
+    fn project_of(&self, view: &View, name: &str) -> Option<std::path::PathBuf> {
+        let (source, config) = view.server(name)?;
+        view.key(name, source, config)?.project
+    }
+
+    /// The instance of that key with that configuration.
+    fn hold(&self, books: &mut Books, key: Key, source: Source, wanted: &McpServer) -> Option<Arc<Instance>> {
+        if let Some(instance) = books.instances.get(&key) {
+            if instance.source == source {
+                if *instance.config() != *wanted {
+                    instance.configure(Arc::new(wanted.clone()));
+                }
+                return Some(Arc::clone(instance));
+            }
+            self.drop_instance(books, &key);
+        }
+        let runtime = books.runtime.clone().or_else(|| tokio::runtime::Handle::try_current().ok())?;
+        make_room(books);
+        let instance = Instance::spawn(key.clone(), source, Arc::new(wanted.clone()), &self.common, &runtime);
+        books.instances.insert(key, Arc::clone(&instance));
+        Some(instance)
+    }
+
+    fn drop_instance(&self, books: &mut Books, key: &Key) {
+        if let Some(gone) = books.instances.remove(key) {
+            tracing::info!(server = %key.name, "no longer configured");
+            gone.stop();
+            self.common.note_change();
+        }
+    }
+
+    /// Makes the instances follow the user's servers.
+    pub(super) fn take_servers(&self, books: &mut Books) {
+        let servers = Arc::clone(&books.servers);
+        let keys: Vec<Key> = books.instances.keys().cloned().collect();
+        for key in keys {
+            let Some(instance) = books.instances.get(&key) else { continue };
+            let wanted = servers.get(&key.name).filter(|config| config.enabled);
+            let is_wanted = match instance.source {
+                Source::Config => wanted.is_some_and(|config| (config.scope == Scope::User) == key.project.is_none()),
+                // A name that the user has is the user's.
+                Source::Project => !servers.contains_key(&key.name),
+            };
+            if !is_wanted {
+                self.drop_instance(books, &key);
+            } else if let Some(wanted) = wanted.filter(|wanted| *instance.config() != **wanted) {
+                instance.configure(Arc::new(wanted.clone()));
+            }
+        }
+        if self.common.stopped.is_cancelled() {
+            return;
+        }
+        let shared = servers.iter().filter(|(_, config)| config.enabled && config.scope == Scope::User);
+        for (name, config) in shared {
+            self.hold(books, Key { name: name.clone(), project: None }, Source::Config, config);
+        }
+    }
+
+    /// Ends the servers of a project's own file that it does not name any more, or that the user no longer approves.
+    fn note_own(&self, books: &mut Books, view: &View) {
+        let Some(project) = view.project.as_deref() else { return };
+        match books.own.get(project) {
+            Some(before) if Arc::ptr_eq(before, &view.own) => return,
+            None if view.own.is_empty() => return,
+            _ => {}
+        }
+        let is_gone = |key: &Key, instance: &Instance| {
+            let is_here = key.project.as_deref() == Some(project) && instance.source == Source::Project;
+            is_here && !view.own.get(&key.name).is_some_and(|config| config.enabled)
+        };
+        let gone = books.instances.iter().filter(|(key, instance)| is_gone(key, instance));
+        let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
+        gone.iter().for_each(|key| self.drop_instance(books, key));
+        if books.own.len() >= INSTANCES_MAX {
+            // Each is compared anew the next time: nothing is lost.
+            books.own.clear();
+        }
+        if view.own.is_empty() {
+            books.own.remove(project);
+        } else {
+            books.own.insert(Path::to_owned(project), Arc::clone(&view.own));
+        }
+    }
+}
+
+fn make_room(books: &mut Books) {
+    if books.instances.len() < INSTANCES_MAX {
+        return;
+    }
+    let idle = |instance: &Instance| instance.key.project.is_some() && instance.status().state == State::Idle;
+    let longest = books.instances.values().filter(|instance| idle(instance));
+    if let Some(instance) = longest.max_by_key(|instance| instance.figures.unused_for()).cloned() {
+        instance.stop();
+        books.instances.remove(&instance.key);
+    }
+}
