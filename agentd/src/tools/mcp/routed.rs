@@ -61,7 +61,7 @@ impl Routed {
         };
         let answer = self.pool.call(&sent.context.mcp, call).await;
         match Reply::of(&sent.server, &self.spec().name, answer) {
-            Reply::Served(texts) => self.served(sent, texts.join("\n")).await,
+            Reply::Served(texts) => self.served(sent, texts).await,
             Reply::Refused(words) => {
                 let Sent { context, server, arguments, asked } = sent;
                 let refused = tokio::task::spawn_blocking(move || asked.refused(&words)).await;
@@ -82,9 +82,11 @@ impl Routed {
         }
     }
 
-    async fn served(&self, sent: Sent<'_>, text: String) -> ToolOutput {
+    async fn served(&self, sent: Sent<'_>, texts: Vec<String>) -> ToolOutput {
         let Sent { context, server, arguments, asked } = sent;
-        let adopted = tokio::task::spawn_blocking(move || asked.adopt(&text)).await.ok().flatten();
+        // Nothing said is nothing read. What was done is looked at whatever is said.
+        let adopt = move || (!texts.is_empty() || !asked.reads()).then(|| asked.adopt(&texts.join("\n"))).flatten();
+        let adopted = tokio::task::spawn_blocking(adopt).await.ok().flatten();
         match adopted {
             Some(output) => self.checked(context, arguments, ToolOutput { server, ..output }).await,
             None if self.tool.again() == Again::Reads => {

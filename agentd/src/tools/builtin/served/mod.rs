@@ -111,6 +111,11 @@ impl Asked {
         self.plan.arguments.clone()
     }
 
+    /// True when nothing is changed.
+    pub(in crate::tools) fn reads(&self) -> bool {
+        self.effect == Effect::Read
+    }
+
     /// What the server's answer is in the built-in tool's form; `None` when it is in no form that is known. Blocking.
     pub(in crate::tools) fn adopt(self, text: &str) -> Option<ToolOutput> {
         let adopted = (self.plan.adopt)(&self.call, text).transpose()?;

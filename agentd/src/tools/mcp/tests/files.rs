@@ -1,3 +1,5 @@
+//! Plain names over files, served by a server that is like the reference one.
+
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -194,15 +196,15 @@ async fn a_server_that_does_not_serve_is_stood_in_for_and_named() {
             "files is set up for other directories",
         ),
         (refused("MCP error -32602: Tool read_text_file not found"), "files does not take the call of read_text_file"),
-        (Ok(crate::mcp::client::CallResult { content: vec![], structured: None, is_error: false }), ""),
+        (
+            Ok(crate::mcp::client::CallResult { content: vec![], structured: None, is_error: false }),
+            "files answered in another form",
+        ),
     ];
     for (answer, why) in reasons {
         let bench = answering(answer);
         bench.file("a.txt", "one\n");
         let output = bench.call("read_text_file", json!({"path": "a.txt"})).await;
-        if why.is_empty() {
-            continue;
-        }
         assert_eq!((output.text.as_str(), output.ok, output.fallback.as_str()), ("one\n", true, why));
         assert!(output.server.is_empty() && output.rests != Rests::Unknown);
         assert_eq!(bench.fake.fallbacks.load(Ordering::Relaxed), 1);
