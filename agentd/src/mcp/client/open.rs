@@ -54,7 +54,7 @@ impl Opening {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let pipe = Pipe::open(reader, writer, stderr, self.end.clone());
+        let pipe = Pipe::open(reader, writer, stderr, &self.end);
         self.over(pipe).await
     }
 

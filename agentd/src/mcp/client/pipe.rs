@@ -56,7 +56,7 @@ pub(super) struct Pipe {
 
 impl Pipe {
     /// Begins to read and to write. Both end with `end`, and `writer` is closed by it.
-    pub(super) fn open<R, W>(reader: R, writer: W, stderr: Arc<Stderr>, end: CancellationToken) -> Self
+    pub(super) fn open<R, W>(reader: R, writer: W, stderr: Arc<Stderr>, end: &CancellationToken) -> Self
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,

@@ -91,8 +91,9 @@ impl Rpc {
         let (mut listing, mut cursor, mut pages) = (Listing::default(), None::<String>, 0);
         let limits = Limits::new(limit, limit, &never);
         loop {
-            let mut request = ListToolsRequest::default();
-            request.params = cursor.clone().map(|cursor| PaginatedRequestParams::default().with_cursor(Some(cursor)));
+            let params = PaginatedRequestParams::default().with_cursor(cursor.clone());
+            let request =
+                ListToolsRequest { params: cursor.is_some().then_some(params), ..ListToolsRequest::default() };
             let result = match self.request(ClientRequest::ListToolsRequest(request), limits).await {
                 Err(ClientError::Rpc { code, .. }) if pages == 0 && self.has_no_tools(code) => break,
                 result => result?,

@@ -270,13 +270,13 @@ impl Calls<'_> {
         let end = CancellationToken::new();
         let guard = end.clone().drop_guard();
         let opening = Opening { greeting, deadline, questions: self.questions, end };
-        let opened = opening.over_http(&self.endpoint).await.map_err(|why| self.explain(why))?;
+        let opened = opening.over_http(&self.endpoint).await.map_err(|why| self.explain(&why))?;
         let life = RemoteLife { over: opened.over, end: guard };
         Ok(Connection { client: opened.client, pid: 0, told: opened.told, life: Box::new(life) })
     }
 
-    fn explain(&self, why: String) -> Failed {
-        if !http::wants_token(&why) {
+    fn explain(&self, why: &str) -> Failed {
+        if !http::wants_token(why) {
             return Failed::Refused(format!("{}: {why}", http::shown(self.server)));
         }
         let name = self.name;

@@ -111,6 +111,7 @@ pub(super) fn say(message: &Value) -> Lines {
 }
 
 /// The answer to a message.
+#[expect(clippy::needless_pass_by_value, reason = "the scripts write it down in place")]
 pub(super) fn result(message: &Value, result: Value) -> Lines {
     say(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}))
 }

@@ -268,11 +268,7 @@ async fn a_server_that_asks_again_and_again_is_given_up() {
 async fn a_changed_tool_list_is_told_in_both_eras() {
     let changed = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
     let mut server = greeted(Era::Legacy, move |message: &Value| {
-        Some(if message["method"] == "ping" {
-            vec![say(&changed), result(message, json!({}))].concat()
-        } else {
-            vec![]
-        })
+        Some(if message["method"] == "ping" { [say(&changed), result(message, json!({}))].concat() } else { vec![] })
     })
     .await;
     server.client().check(FIVE).await.unwrap();
@@ -288,7 +284,7 @@ async fn a_changed_tool_list_is_told_in_both_eras() {
             json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": accepted});
         let changed =
             json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {"_meta": meta}});
-        Some(vec![say(&accepted), say(&changed)].concat())
+        Some([say(&accepted), say(&changed)].concat())
     })
     .await;
     assert_eq!(server.told().await, Some(Told::ToolsChanged));
