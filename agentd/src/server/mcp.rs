@@ -205,7 +205,7 @@ async fn approve(daemon: &Daemon, word: McpApproveRequest) -> Result<McpApproveR
             .hint("agentctl mcp add NAME -- COMMAND adds a server for all projects")
     };
     let (Some(root), Some(_)) = look(daemon, &word.cwd).await? else { return Err(none()) };
-    let (state, config) = (daemon.state_dir().to_owned(), daemon.config());
+    let (state, config, word_cwd) = (daemon.state_dir().to_owned(), daemon.config(), word.cwd.clone());
     let file = aside(move || {
         let key_env = &config.provider.api_key_env;
         if word.sha256.is_empty() {
@@ -218,6 +218,8 @@ async fn approve(daemon: &Daemon, word: McpApproveRequest) -> Result<McpApproveR
         Failure::new(ErrorKind::Failure, error.to_string()).hint("agentctl mcp approve shows the file as it is now")
     })?;
     let file = file.ok_or_else(none)?;
+    // The pool learns of it now, not with the next ask: what is no longer approved ends.
+    let _rows = Desk::open(daemon, &word_cwd).await?.list();
     let changed = if file.approved { "approved" } else { "not approved any more" };
     tracing::info!(servers = file.servers.len(), "the servers of a project are {changed}");
     Ok(McpApproveReport { project: told::project(daemon.redactors().kept(false), &file) })
