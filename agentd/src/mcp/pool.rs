@@ -23,7 +23,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use tokio::{runtime::Handle, time};
+use tokio::{runtime::Handle, sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -147,7 +147,13 @@ pub struct Pool {
     common: Arc<Common>,
     catalogs: Catalogs,
     books: Mutex<Books>,
+    /// True from the first configuration on.
+    begun: watch::Sender<bool>,
 }
+
+/// How long who would wait for a server waits for the first configuration. The daemon answers before that, for it first
+/// ends what an earlier one left behind.
+const BEGIN_WAIT: Duration = Duration::from_secs(15);
 
 /// What there is.
 struct Books {
@@ -171,7 +177,12 @@ impl Pool {
             runtime: Handle::try_current().ok(),
         };
         let common = Common::new(connect, state_dir);
-        Arc::new(Self { common, catalogs: Catalogs::default(), books: Mutex::new(books) })
+        Arc::new(Self {
+            common,
+            catalogs: Catalogs::default(),
+            books: Mutex::new(books),
+            begun: watch::Sender::new(false),
+        })
     }
 
     /// Takes the user's servers: starts what is new, stops what is gone, restarts what has changed, leaves the rest
@@ -186,6 +197,13 @@ impl Pool {
         }
         drop(books);
         self.common.note_change();
+        self.begun.send_replace(true);
+    }
+
+    /// Waits for the first configuration: before it no server can be started, and none is known.
+    async fn has_begun(&self) {
+        let mut begun = self.begun.subscribe();
+        let _ = time::timeout(BEGIN_WAIT, begun.wait_for(|begun| *begun)).await;
     }
 
     /// What later texts of servers go through.
@@ -212,6 +230,7 @@ impl Pool {
     /// # Errors
     /// It is not known, or it did not come up.
     pub async fn restart(&self, view: &View, server: &str) -> Result<proto::McpServer, PoolError> {
+        self.has_begun().await;
         let (config, instance) = self.instance(view, server)?;
         let limit = STOP_MAX + super::server::start::timeout(config);
         match time::timeout(limit, instance.restart()).await {
