@@ -183,7 +183,7 @@ mod tests {
                 "GH_TOKEN" => Some(OsString::from("tell-nobody-1")),
                 _ => None,
             };
-            let place = Place { file: None, env: &env, directory: "/work/here".into() };
+            let place = Place { file: None, env: &env, directory: "/home/u/here".into() };
             run(&args, &place, &mut input.as_bytes())
         }
     }
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(home.run(&line).err, "");
         assert_eq!(
             home.text(),
-            "[mcp_servers.fs]\ncommand = \"/work/here/bin/fs\"\nargs = [\"--lazy\", \".\"]\ncwd = \"/work/here/sub\"\n\
+            "[mcp_servers.fs]\ncommand = \"/home/u/here/bin/fs\"\nargs = [\"--lazy\", \".\"]\ncwd = \"/home/u/here/sub\"\n\
              role = \"filesystem\"\nscope = \"project\"\nlazy = true\n"
         );
     }

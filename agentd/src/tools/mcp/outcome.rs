@@ -27,7 +27,7 @@ pub(super) fn text_of(result: &CallResult) -> String {
         match part {
             Part::Text(text) if text.is_empty() => {}
             Part::Text(text) => parts.push(text.clone()),
-            Part::Other(described) => parts.push(format!("[{described}]")),
+            Part::Other(described) => parts.push(described.clone()),
         }
     }
     if parts.is_empty() { NOTHING.to_owned() } else { parts.join("\n") }
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_described() {
-        let image = Part::Other("image, image/png, 12 kB".to_owned());
-        assert_eq!(text_of(&result(&[text("see"), image.clone()], None)), "see\n[image, image/png, 12 kB]");
-        assert_eq!(text_of(&result(&[image], Some(json!([1])))), "[1]\n[image, image/png, 12 kB]");
+        let image = Part::Other("[image: image/png, 12 bytes]".to_owned());
+        assert_eq!(text_of(&result(&[text("see"), image.clone()], None)), "see\n[image: image/png, 12 bytes]");
+        assert_eq!(text_of(&result(&[image], Some(json!([1])))), "[1]\n[image: image/png, 12 bytes]");
     }
 }

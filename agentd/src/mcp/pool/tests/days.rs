@@ -314,3 +314,18 @@ async fn thousands_of_list_changes_are_one_question() {
     }
     assert!(line.lists.load(Ordering::SeqCst) - lists <= 32);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_era_that_is_remembered_wrongly_is_searched_for_again() {
+    let bench = Bench::new();
+    let user = servers([("a", server("x"))]);
+    bench.configure(&user);
+    bench.until(&view(&user), "a", "ready").await;
+    bench.pool.stop().await;
+    let later = Bench::at(std::sync::Arc::clone(&bench.dir));
+    later.fake.plan("a", [failing(true), Plan::default()]);
+    later.configure(&user);
+    assert_eq!(later.row(&user, "a").era, "legacy");
+    later.until(&view(&user), "a", "ready").await;
+    assert_eq!(later.fake.line("a").target.era, None);
+}
