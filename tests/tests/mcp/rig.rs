@@ -19,7 +19,7 @@ use tests::{
 use crate::desk::Desk;
 
 /// For a server to come up: far above what it takes on a busy machine.
-pub(crate) const UP: Duration = Duration::from_secs(30);
+pub(crate) const UP: Duration = Duration::from_secs(60);
 /// Within this time nothing of a server may be left after its daemon is gone, however it went.
 pub(crate) const GONE: Duration = Duration::from_secs(10);
 
