@@ -3,9 +3,12 @@
 //! Everything that changes the phase is here, in one task: two starts of one instance cannot overlap, and what a start
 //! that was given up still brings is dropped with it. The generation in each connection says the same to callers that
 //! hold an old one.
+//!
+//! A panic in here ends the server and not the supervisor: nothing may stay "ready" that nobody looks after.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{
     sync::{mpsc, watch},
     time::{self, Instant},
@@ -76,6 +79,27 @@ impl Supervisor {
         if !self.config.is_lazy() || lock(&self.instance.list).is_none() {
             self.start();
         }
+        while AssertUnwindSafe(self.look_after()).catch_unwind().await.is_err() {
+            self.broke_down();
+        }
+        self.seen.send_modify(|seen| (seen.state, seen.live, seen.next_try) = (State::Idle, None, None));
+        tracing::debug!(server = %self.instance.key.name, "no longer looked after");
+    }
+
+    /// What was there is taken back, and ends with its keeper. It counts as failed: it is tried now and then, and when
+    /// somebody asks for it.
+    fn broke_down(&mut self) {
+        if let Some(live) = self.seen.borrow().live.as_ref() {
+            live.gone.cancel();
+        }
+        self.phase = Phase::Idle;
+        self.backoff.hopeless();
+        self.failed("agentd itself failed while it looked after it; its log says where", Duration::ZERO);
+        // Who waits for a start waits no more.
+        self.seen.send_modify(|seen| seen.failed_starts += 1);
+    }
+
+    async fn look_after(&mut self) {
         let mut is_leaving = false;
         loop {
             match self.wake(is_leaving).await {
@@ -88,8 +112,6 @@ impl Supervisor {
                 break;
             }
         }
-        self.seen.send_modify(|seen| (seen.state, seen.live, seen.next_try) = (State::Idle, None, None));
-        tracing::debug!(server = %self.instance.key.name, "no longer looked after");
     }
 
     async fn wake(&mut self, is_leaving: bool) -> Wake {

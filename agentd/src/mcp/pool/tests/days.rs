@@ -329,3 +329,17 @@ async fn an_era_that_is_remembered_wrongly_is_searched_for_again() {
     later.until(&view(&user), "a", "ready").await;
     assert_eq!(later.fake.line("a").target.era, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mistake_of_ours_while_a_server_is_looked_after_ends_it_and_it_can_be_started_again() {
+    let bench = Bench::new();
+    bench.fake.plan("a", [Plan { is_fatal: true, ..Plan::default() }, Plan::default()]);
+    let user = servers([("a", server("x"))]);
+    bench.configure(&user);
+    bench.until(&view(&user), "a", "failed").await;
+    assert!(bench.row(&user, "a").error.contains("agentd itself failed"));
+    time::sleep(Duration::from_secs(1)).await;
+    assert!(bench.fake.line("a").was_stopped.load(Ordering::SeqCst));
+    assert_eq!(bench.pool.restart(&view(&user), "a").await.unwrap().state, "ready");
+    bench.pool.call(&view(&user), call("a", "read")).await.unwrap();
+}
