@@ -194,7 +194,7 @@ fn the_built_in_tool_serves_while_the_server_is_missing_starting_or_failing() {
     for (arguments, keys) in [
         (&["--die-at-start", "3"] as &[&str], ""),
         (&["--start-delay", "20000"], ""),
-        (&["--hang-initialize"], "startup_timeout_sec = 1"),
+        (&["--hang-initialize", "--era", "legacy"], "startup_timeout_sec = 1"),
     ] {
         let arguments = [arguments, &["--plays", "filesystem"]].concat();
         let rig = Rig::new(&[Server::chaos("files", &arguments).keys("role = \"filesystem\"").keys(keys)]);
