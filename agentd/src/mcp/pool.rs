@@ -131,6 +131,10 @@ pub trait Serve: Send + Sync {
     /// Notes, for the figures, that so many bytes of a result were cut for the model.
     fn count_cut(&self, view: &View, server: &str, bytes: usize);
 
+    /// Takes what a project's own file says now: for a view that was made this moment. Of views that are older only
+    /// what still holds is used.
+    fn note_project(&self, _view: &View) {}
+
     /// Waits until every `required` server of the view is up.
     fn required<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<(), PoolError>>;
 }
@@ -292,6 +296,10 @@ impl Serve for Pool {
         if let Some(instance) = self.running(view, server) {
             instance.figures.cut(bytes);
         }
+    }
+
+    fn note_project(&self, view: &View) {
+        self.note_own(&mut lock(&self.books), view);
     }
 
     fn required<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<(), PoolError>> {

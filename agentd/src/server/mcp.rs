@@ -71,7 +71,9 @@ impl<'a> Desk<'a> {
             cwd => look(daemon, cwd).await?,
         };
         let own = file.as_ref().filter(|file| file.approved).map(|file| Arc::clone(&file.servers)).unwrap_or_default();
-        Ok(Self { daemon, redactor, view: View { user, project, own }, file })
+        let view = View { user, project, own };
+        daemon.mcp.note_project(&view);
+        Ok(Self { daemon, redactor, view, file })
     }
 
     fn list(&self) -> McpReport {
@@ -219,7 +221,7 @@ async fn approve(daemon: &Daemon, word: McpApproveRequest) -> Result<McpApproveR
     })?;
     let file = file.ok_or_else(none)?;
     // The pool learns of it now, not with the next ask: what is no longer approved ends.
-    let _rows = Desk::open(daemon, &word_cwd).await?.list();
+    Desk::open(daemon, &word_cwd).await?;
     let changed = if file.approved { "approved" } else { "not approved any more" };
     tracing::info!(servers = file.servers.len(), "the servers of a project are {changed}");
     Ok(McpApproveReport { project: told::project(daemon.redactors().kept(false), &file) })

@@ -50,12 +50,14 @@ impl Pool {
         if self.common.stopped.is_cancelled() {
             return Err(not_ready(State::Stopping, "agentd stops"));
         }
-        self.note_own(&mut books, view);
         // A turn may still hold a configuration that is not in force any more: nothing is started with it.
         let servers = Arc::clone(&books.servers);
-        let wanted = match source {
-            Source::Config => servers.get(name).filter(|config| config.enabled).ok_or_else(unknown)?,
-            Source::Project => seen,
+        let own = view.project.as_deref().and_then(|project| books.own.get(project)).cloned();
+        let wanted = match (source, &own) {
+            (Source::Config, _) => servers.get(name).filter(|config| config.enabled).ok_or_else(unknown)?,
+            // Nor with a project's file whose approval was withdrawn meanwhile.
+            (Source::Project, Some(own)) => own.get(name).filter(|config| config.enabled).ok_or_else(unknown)?,
+            (Source::Project, None) => seen,
         };
         let key = view.key(name, source, wanted);
         let key = key.ok_or_else(|| not_ready(State::Idle, "it works for one project, and there is none here"))?;
@@ -137,30 +139,31 @@ impl Pool {
         }
     }
 
-    /// Ends the servers of a project's own file that it does not name any more, or that the user no longer approves.
+    /// Takes what the file of a project says now. Ends those of its servers that it does not name any more, or that the
+    /// user no longer approves.
     pub(super) fn note_own(&self, books: &mut Books, view: &View) {
         let Some(project) = view.project.as_deref() else { return };
-        match books.own.get(project) {
-            Some(before) if Arc::ptr_eq(before, &view.own) => return,
-            None if view.own.is_empty() => return,
-            _ => {}
+        let before = books.own.get(project);
+        if before.is_some_and(|before| *before == view.own) {
+            return;
         }
-        let is_gone = |key: &Key, instance: &Instance| {
-            let is_here = key.project.as_deref() == Some(project) && instance.source == Source::Project;
-            is_here && !view.own.get(&key.name).is_some_and(|config| config.enabled)
+        let is_here = |key: &Key, instance: &Instance| {
+            key.project.as_deref() == Some(project) && instance.source == Source::Project
         };
-        let gone = books.instances.iter().filter(|(key, instance)| is_gone(key, instance));
-        let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
-        gone.iter().for_each(|key| self.drop_instance(books, key));
+        let here = books.instances.iter().filter(|(key, instance)| is_here(key, instance)).map(|(key, _)| key);
+        let here: Vec<Key> = here.cloned().collect();
+        if before.is_none() && view.own.is_empty() && here.is_empty() {
+            return;
+        }
+        let gone = here.iter().filter(|key| !view.own.get(&key.name).is_some_and(|config| config.enabled));
+        gone.for_each(|key| self.drop_instance(books, key));
         if books.own.len() >= INSTANCES_MAX {
-            // Each is compared anew the next time: nothing is lost.
+            // Each is taken anew with the next question there: nothing is lost.
             books.own.clear();
         }
-        if view.own.is_empty() {
-            books.own.remove(project);
-        } else {
-            books.own.insert(Path::to_owned(project), Arc::clone(&view.own));
-        }
+        // Of a project that has none any more, too: a turn may still hold those that it had.
+        books.own.insert(Path::to_owned(project), Arc::clone(&view.own));
+        self.common.note_change();
     }
 }
 

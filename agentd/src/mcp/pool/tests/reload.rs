@@ -96,8 +96,35 @@ async fn a_projects_own_servers_are_its_own_and_end_with_their_approval() {
     assert_eq!(bench.pool.catalog(&other).tools.len(), 2);
     assert_eq!(bench.pool.catalog(&approved).tools.len(), 4);
     let withdrawn = View { own: Arc::default(), ..approved.clone() };
+    bench.pool.note_project(&withdrawn);
     assert_eq!(bench.pool.report(&withdrawn).len(), 1);
     assert_eq!(bench.pool.catalog(&withdrawn).tools.len(), 2);
     time::sleep(Duration::from_secs(1)).await;
     assert!(bench.fake.line("p").was_stopped.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_began_before_a_projects_file_changed_starts_nothing_of_the_older_one() {
+    let bench = Bench::new();
+    let user = servers([]);
+    bench.configure(&user);
+    let own = |command| servers([("p", McpServer { scope: Scope::Project, ..server(command) })]);
+    let before = View { own: own("old"), ..view_in(&user, "/one") };
+    bench.pool.note_project(&before);
+    bench.pool.call(&before, call("p", "read")).await.unwrap();
+    let changed = View { own: own("new"), ..before.clone() };
+    bench.pool.note_project(&changed);
+    for view in [&changed, &before, &changed, &before] {
+        bench.pool.call(view, call("p", "read")).await.unwrap();
+    }
+    assert_eq!(bench.fake.starts("p").len(), 2, "the older file does not come back");
+    let withdrawn = View { own: Arc::default(), ..before.clone() };
+    bench.pool.note_project(&withdrawn);
+    assert_eq!(bench.pool.call(&before, call("p", "read")).await, Err(PoolError::Unknown("p".to_owned())));
+    assert!(bench.pool.catalog(&withdrawn).tools.is_empty());
+    time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.fake.starts("p").len(), 2, "nothing runs that is not approved");
+    // Approved again, it is there again.
+    bench.pool.note_project(&before);
+    bench.pool.call(&before, call("p", "read")).await.unwrap();
 }
