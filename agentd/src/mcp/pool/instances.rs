@@ -1,6 +1,6 @@
 //! Which instance a name means to whom, and when instances come and go.
 
-use std::{path::Path, sync::Arc};
+use std::{cmp::Reverse, path::Path, sync::Arc};
 
 use super::{Books, Pool, PoolError, View};
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
 
 /// Instances that are held. One of a project that is idle costs a few kilobytes; beyond this the longest unused go.
 const INSTANCES_MAX: usize = 256;
+/// Servers of projects that run at the same time: 60 MB and more each. Beyond this the longest unused are stopped, as
+/// they would be after ten minutes in any case; one that is at work stays.
+const RUNNING_MAX: usize = 16;
 
 impl View {
     /// What the view sees under a name.
@@ -100,6 +103,7 @@ impl Pool {
         let runtime = books.runtime.clone().or_else(|| tokio::runtime::Handle::try_current().ok())?;
         make_room(books);
         let instance = Instance::spawn(key.clone(), source, Arc::new(wanted.clone()), &self.common, &runtime);
+        rest_others(books, &key);
         books.instances.insert(key, Arc::clone(&instance));
         Some(instance)
     }
@@ -165,6 +169,18 @@ impl Pool {
         books.own.insert(Path::to_owned(project), Arc::clone(&view.own));
         self.common.note_change();
     }
+}
+
+/// Has the longest unused servers of projects rest, so that there is room for one more.
+pub(super) fn rest_others(books: &Books, newcomer: &Key) {
+    if newcomer.project.is_none() {
+        return;
+    }
+    let others = books.instances.values().filter(|one| one.key.project.is_some() && one.key != *newcomer);
+    let mut running: Vec<_> = others.filter(|one| one.status().state.is_coming()).collect();
+    let surplus = (running.len() + 1).saturating_sub(RUNNING_MAX);
+    running.sort_by_cached_key(|one| Reverse(one.figures.unused_for()));
+    running.iter().take(surplus).for_each(|one| one.rest());
 }
 
 fn make_room(books: &mut Books) {
