@@ -18,7 +18,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -151,7 +151,12 @@ pub struct Pool {
     common: Arc<Common>,
     catalogs: Catalogs,
     books: Mutex<Books>,
+    /// Told when the secrets of projects are others than before.
+    learnt: OnceLock<Learnt>,
 }
+
+/// Hears that [`Pool::project_secrets`] has changed.
+type Learnt = Box<dyn Fn() + Send + Sync>;
 
 /// What there is.
 struct Books {
@@ -175,7 +180,7 @@ impl Pool {
             runtime: Handle::try_current().ok(),
         };
         let common = Common::new(connect, state_dir);
-        Arc::new(Self { common, catalogs: Catalogs::default(), books: Mutex::new(books) })
+        Arc::new(Self { common, catalogs: Catalogs::default(), books: Mutex::new(books), learnt: OnceLock::new() })
     }
 
     /// Takes the user's servers: starts what is new, stops what is gone, restarts what has changed, leaves the rest
@@ -190,6 +195,17 @@ impl Pool {
         }
         drop(books);
         self.common.note_change();
+    }
+
+    /// Has `tell` called whenever the secrets of projects have changed, before a server of theirs is started with them.
+    /// The first call counts.
+    pub fn on_secrets(&self, tell: Learnt) {
+        _ = self.learnt.set(tell);
+    }
+
+    /// What the approved files of projects give to their servers and the redactor should know exactly.
+    pub fn project_secrets(&self) -> Vec<String> {
+        lock(&self.books).own.values().flat_map(|own| instances::secrets(own)).collect()
     }
 
     /// What later texts of servers go through.
@@ -299,7 +315,10 @@ impl Serve for Pool {
     }
 
     fn note_project(&self, view: &View) {
-        self.note_own(&mut lock(&self.books), view);
+        let has_learnt = self.note_own(&mut lock(&self.books), view);
+        if let Some(tell) = self.learnt.get().filter(|_| has_learnt) {
+            tell();
+        }
     }
 
     fn required<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<(), PoolError>> {

@@ -64,7 +64,6 @@ struct Desk<'a> {
 impl<'a> Desk<'a> {
     /// Looks at the project around a directory; without one only the user's servers are seen.
     async fn open(daemon: &'a Daemon, cwd: &str) -> Result<Self, Failure> {
-        let redactor = daemon.redactors().kept(false).clone();
         let user = Arc::clone(&daemon.config().mcp_servers);
         let (project, file) = match cwd {
             "" => (None, None),
@@ -73,6 +72,8 @@ impl<'a> Desk<'a> {
         let own = file.as_ref().filter(|file| file.approved).map(|file| Arc::clone(&file.servers)).unwrap_or_default();
         let view = View { user, project, own };
         daemon.mcp.note_project(&view);
+        // Not before: by now it knows what the project's file gives to its servers.
+        let redactor = daemon.redactors().kept(false).clone();
         Ok(Self { daemon, redactor, view, file })
     }
 

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, path::Path, sync::Arc};
 
 use super::{Books, Pool, PoolError, View};
 use crate::{
-    config::{McpServer, Scope},
+    config::{McpServer, McpServers, Scope, mcp::secrets::server_secrets},
     mcp::{
         server::{Instance, Key, Source, State},
         shown::Listed,
@@ -110,7 +110,7 @@ impl Pool {
 
     fn drop_instance(&self, books: &mut Books, key: &Key) {
         if let Some(gone) = books.instances.remove(key) {
-            tracing::info!(server = %key.name, "no longer configured");
+            tracing::info!(server = %key.name, "no longer configured as it was");
             gone.stop();
             self.common.note_change();
         }
@@ -128,10 +128,14 @@ impl Pool {
                 // A name that the user has is the user's.
                 Source::Project => !servers.contains_key(&key.name),
             };
-            if !is_wanted {
-                self.drop_instance(books, &key);
-            } else if let Some(wanted) = wanted.filter(|wanted| *instance.config() != **wanted) {
-                instance.configure(Arc::new(wanted.clone()));
+            let changed = wanted.filter(|wanted| *instance.config() != **wanted);
+            let is_idle = || key.project.is_some() && instance.status().state == State::Idle;
+            match changed {
+                _ if !is_wanted => self.drop_instance(books, &key),
+                // The next question there makes it anew: a reload is no reason to start one in each project.
+                Some(_) if is_idle() => self.drop_instance(books, &key),
+                Some(wanted) => instance.configure(Arc::new(wanted.clone())),
+                None => {}
             }
         }
         if self.common.stopped.is_cancelled() {
@@ -144,20 +148,21 @@ impl Pool {
     }
 
     /// Takes what the file of a project says now. Ends those of its servers that it does not name any more, or that the
-    /// user no longer approves.
-    pub(super) fn note_own(&self, books: &mut Books, view: &View) {
-        let Some(project) = view.project.as_deref() else { return };
+    /// user no longer approves. True when there are other secrets in it than before.
+    pub(super) fn note_own(&self, books: &mut Books, view: &View) -> bool {
+        let Some(project) = view.project.as_deref() else { return false };
         let before = books.own.get(project);
         if before.is_some_and(|before| *before == view.own) {
-            return;
+            return false;
         }
+        let has_learnt = before.map(|before| secrets(before)).unwrap_or_default() != secrets(&view.own);
         let is_here = |key: &Key, instance: &Instance| {
             key.project.as_deref() == Some(project) && instance.source == Source::Project
         };
         let here = books.instances.iter().filter(|(key, instance)| is_here(key, instance)).map(|(key, _)| key);
         let here: Vec<Key> = here.cloned().collect();
         if before.is_none() && view.own.is_empty() && here.is_empty() {
-            return;
+            return false;
         }
         let gone = here.iter().filter(|key| !view.own.get(&key.name).is_some_and(|config| config.enabled));
         gone.for_each(|key| self.drop_instance(books, key));
@@ -168,7 +173,14 @@ impl Pool {
         // Of a project that has none any more, too: a turn may still hold those that it had.
         books.own.insert(Path::to_owned(project), Arc::clone(&view.own));
         self.common.note_change();
+        has_learnt
     }
+}
+
+/// What the servers of a project's file are given that is secret by its name. References to the environment have been
+/// put in by now, so no variable is left to look up.
+pub(super) fn secrets(own: &McpServers) -> Vec<String> {
+    own.values().flat_map(|server| server_secrets(server, &|_| None)).collect()
 }
 
 /// Has the longest unused servers of projects rest, so that there is room for one more.

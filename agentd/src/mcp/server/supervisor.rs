@@ -209,11 +209,15 @@ impl Supervisor {
         let old = std::mem::replace(&mut self.config, new);
         if old.transport != self.config.transport || old.protocol != self.config.protocol {
             tracing::info!(server = %self.instance.key.name, "its configuration has changed");
-            if let Some(known) = self.common.known.get(&self.config, self.instance.key.project.as_deref()) {
+            let known = self.common.known.get(&self.config, self.instance.key.project.as_deref());
+            let is_known = known.as_ref().is_some_and(|known| !known.tools.is_empty());
+            if let Some(known) = known {
                 self.take_list(Listed::of(&known.tools, &[], &self.common.texts));
             }
             self.seen.send_modify(|seen| (seen.era, seen.why, seen.cure) = (None, String::new(), String::new()));
-            self.start_anew();
+            if !(is_known && self.config.is_lazy() && matches!(self.phase, Phase::Idle)) {
+                self.start_anew();
+            }
         } else if old.is_lazy() && !self.config.is_lazy() {
             self.wanted();
         }
