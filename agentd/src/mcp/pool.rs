@@ -18,7 +18,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -131,6 +131,10 @@ pub trait Serve: Send + Sync {
     /// Notes, for the figures, that so many bytes of a result were cut for the model.
     fn count_cut(&self, view: &View, server: &str, bytes: usize);
 
+    /// Takes what a project's own file says now: for a view that was made this moment. Of views that are older only
+    /// what still holds is used.
+    fn note_project(&self, _view: &View) {}
+
     /// Waits until every `required` server of the view is up.
     fn required<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<(), PoolError>>;
 }
@@ -149,11 +153,16 @@ pub struct Pool {
     books: Mutex<Books>,
     /// True from the first configuration on.
     begun: watch::Sender<bool>,
+    /// Told when the secrets of projects are others than before.
+    learnt: OnceLock<Learnt>,
 }
 
 /// How long who would wait for a server waits for the first configuration. The daemon answers before that, for it first
 /// ends what an earlier one left behind.
 const BEGIN_WAIT: Duration = Duration::from_secs(15);
+
+/// Hears that [`Pool::project_secrets`] has changed.
+type Learnt = Box<dyn Fn() + Send + Sync>;
 
 /// What there is.
 struct Books {
@@ -182,6 +191,7 @@ impl Pool {
             catalogs: Catalogs::default(),
             books: Mutex::new(books),
             begun: watch::Sender::new(false),
+            learnt: OnceLock::new(),
         })
     }
 
@@ -204,6 +214,17 @@ impl Pool {
     async fn has_begun(&self) {
         let mut begun = self.begun.subscribe();
         let _ = time::timeout(BEGIN_WAIT, begun.wait_for(|begun| *begun)).await;
+    }
+
+    /// Has `tell` called whenever the secrets of projects have changed, before a server of theirs is started with them.
+    /// The first call counts.
+    pub fn on_secrets(&self, tell: Learnt) {
+        _ = self.learnt.set(tell);
+    }
+
+    /// What the approved files of projects give to their servers and the redactor should know exactly.
+    pub fn project_secrets(&self) -> Vec<String> {
+        lock(&self.books).own.values().flat_map(|own| instances::secrets(own)).collect()
     }
 
     /// What later texts of servers go through.
@@ -310,6 +331,13 @@ impl Serve for Pool {
     fn count_cut(&self, view: &View, server: &str, bytes: usize) {
         if let Some(instance) = self.running(view, server) {
             instance.figures.cut(bytes);
+        }
+    }
+
+    fn note_project(&self, view: &View) {
+        let has_learnt = self.note_own(&mut lock(&self.books), view);
+        if let Some(tell) = self.learnt.get().filter(|_| has_learnt) {
+            tell();
         }
     }
 

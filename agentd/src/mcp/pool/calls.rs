@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tokio::time::{self, Instant};
 
-use super::{Pool, PoolCall, PoolError, View, Wait};
+use super::{Pool, PoolCall, PoolError, View, Wait, instances::rest_others};
 use crate::{
     config::{McpServer, Role},
     mcp::{
@@ -43,6 +43,9 @@ impl Pool {
         if !config.offers(&call.tool) {
             let message = format!("the configuration switches the tool {:?} off", call.tool);
             return Err(failed(ClientError::Rpc { code: INVALID_PARAMS, message }));
+        }
+        if instance.live().is_none() {
+            rest_others(&lock(&self.books), &instance.key);
         }
         let cancel = call.cancel.clone();
         let live = tokio::select! {

@@ -20,7 +20,6 @@ const NAMED_MAX: usize = 5;
 impl Pool {
     /// Every server of the view, by name.
     pub fn report(&self, view: &View) -> Vec<proto::McpServer> {
-        self.note_own(&mut lock(&self.books), view);
         let mut rows: Vec<_> = view.servers().map(|(name, ..)| self.row(view, name)).collect();
         rows.sort_by(|a, b| a.name.cmp(&b.name));
         rows

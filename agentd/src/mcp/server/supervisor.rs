@@ -19,7 +19,7 @@ use super::{
     State,
     backoff::{Backoff, DEMAND_GAP, HALF_OPEN, Next},
     instance::{Instance, Order},
-    phase::{CHECK_AGAIN, CHECK_EVERY, CHECK_TIMEOUT, Event, IDLE, MISSES_MAX, Phase, Then, Up},
+    phase::{CHECK_AGAIN, CHECK_EVERY, CHECK_TIMEOUT, Event, IDLE, MISSES_MAX, Phase, REST, Then, Up},
     start::{self, Started},
     status::{Live, Status, millis},
 };
@@ -53,6 +53,8 @@ pub(super) struct Supervisor {
     generation: u64,
     /// The start under way was told which era to speak.
     era_was_given: bool,
+    /// How long it may be unused, if it is lazy.
+    idle: Duration,
 }
 
 /// What wakes the loop.
@@ -71,7 +73,7 @@ impl Supervisor {
     ) -> Self {
         let config = instance.config();
         let (phase, backoff) = (Phase::Idle, Backoff::default());
-        Self { instance, common, seen, orders, config, phase, backoff, generation: 0, era_was_given: false }
+        Self { instance, common, seen, orders, config, phase, backoff, generation: 0, era_was_given: false, idle: IDLE }
     }
 
     /// Until the instance is stopped.
@@ -115,11 +117,11 @@ impl Supervisor {
     }
 
     async fn wake(&mut self, is_leaving: bool) -> Wake {
-        let stops_idle = self.config.is_lazy();
+        let idle = self.config.is_lazy().then_some(self.idle);
         tokio::select! {
             () = self.instance.stop.cancelled(), if !is_leaving => Wake::Stop,
             Some(order) = self.orders.recv() => Wake::Order(order),
-            event = self.phase.event(&self.instance.figures, stops_idle) => Wake::Event(event),
+            event = self.phase.event(&self.instance.figures, idle) => Wake::Event(event),
         }
     }
 
@@ -140,6 +142,7 @@ impl Supervisor {
             Order::Start(_decided) => self.wanted(),
             Order::Restart(_decided) => self.start_anew(),
             Order::Configured => {}
+            Order::Rest => self.rest(),
             Order::Suspect(generation) => self.suspect(generation),
             Order::Broken(generation) => self.broken(generation),
         }
@@ -163,6 +166,7 @@ impl Supervisor {
 
     /// A call needs it, or somebody wants to know its tools.
     fn wanted(&mut self) {
+        self.idle = IDLE;
         self.instance.figures.touch();
         match &mut self.phase {
             Phase::Idle => self.start(),
@@ -172,6 +176,15 @@ impl Supervisor {
                 self.show(State::Restarting);
             }
             _ => {}
+        }
+    }
+
+    /// Others need its room.
+    fn rest(&mut self) {
+        self.idle = REST;
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.phase = Phase::Idle;
+            self.show(State::Idle);
         }
     }
 
@@ -196,11 +209,15 @@ impl Supervisor {
         let old = std::mem::replace(&mut self.config, new);
         if old.transport != self.config.transport || old.protocol != self.config.protocol {
             tracing::info!(server = %self.instance.key.name, "its configuration has changed");
-            if let Some(known) = self.common.known.get(&self.config, self.instance.key.project.as_deref()) {
+            let known = self.common.known.get(&self.config, self.instance.key.project.as_deref());
+            let is_known = known.as_ref().is_some_and(|known| !known.tools.is_empty());
+            if let Some(known) = known {
                 self.take_list(Listed::of(&known.tools, &[], &self.common.texts));
             }
             self.seen.send_modify(|seen| (seen.era, seen.why, seen.cure) = (None, String::new(), String::new()));
-            self.start_anew();
+            if !(is_known && self.config.is_lazy() && matches!(self.phase, Phase::Idle)) {
+                self.start_anew();
+            }
         } else if old.is_lazy() && !self.config.is_lazy() {
             self.wanted();
         }
@@ -389,7 +406,7 @@ impl Supervisor {
         if up.is_broken() {
             return self.end(Then::Retry("its connection broke".to_owned()));
         }
-        if self.config.is_lazy() && self.instance.figures.unused_for() >= IDLE {
+        if self.config.is_lazy() && self.instance.figures.unused_for() >= self.idle {
             return self.end(Then::Idle);
         }
         if up.check.is_none() && up.check_at <= Instant::now() {
