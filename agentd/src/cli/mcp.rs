@@ -129,9 +129,7 @@ fn failed(error: &RewriteError) -> Printed {
             (EXIT_CONFIG, String::new())
         }
         RewriteError::Edit(EditError::Exists(_)) => (EXIT_USAGE, "--force replaces it".to_owned()),
-        RewriteError::Edit(EditError::Absent { near: Some(near), .. }) => {
-            (EXIT_USAGE, format!("did you mean {near}?"))
-        }
+        RewriteError::Edit(EditError::Absent { near: Some(near), .. }) => (EXIT_USAGE, format!("did you mean {near}?")),
         RewriteError::Edit(EditError::Absent { .. }) => (EXIT_USAGE, "agentctl mcp list shows them".to_owned()),
         RewriteError::Edit(EditError::Form) => (EXIT_FAILED, "write each server as [mcp_servers.NAME]".to_owned()),
         RewriteError::Busy(_) | RewriteError::Changed(_) | RewriteError::Io { .. } => (EXIT_FAILED, String::new()),

@@ -190,11 +190,11 @@ fn through_document(
     let mut document: DocumentMut = text.parse().map_err(|_| EditError::Form)?;
     let servers = document.get_mut("mcp_servers").and_then(Item::as_table_like_mut);
     servers.and_then(change).ok_or(EditError::Form)?;
-    as_in(text, document.to_string())
+    as_in(text, &document.to_string())
 }
 
 /// What toml_edit made of a text, with the text's line ends and byte order mark: it knows plain line ends only.
-fn as_in(text: &str, made: String) -> Result<String, EditError> {
+fn as_in(text: &str, made: &str) -> Result<String, EditError> {
     let mark = if text.starts_with('\u{feff}') && !made.starts_with('\u{feff}') { "\u{feff}" } else { "" };
     let (ends, with_return) = (text.matches('\n').count(), text.matches("\r\n").count());
     match with_return {
@@ -243,7 +243,10 @@ mod tests {
             assert_eq!(remove(text, "x").unwrap(), want, "{text:?}");
         }
         let inline = "\u{feff}mcp_servers = {}\n";
-        assert_eq!(put(inline, "x", &server("b"), false).unwrap(), "\u{feff}mcp_servers = { x = { command = \"b\" } }\n");
+        assert_eq!(
+            put(inline, "x", &server("b"), false).unwrap(),
+            "\u{feff}mcp_servers = { x = { command = \"b\" } }\n"
+        );
         let mixed = "# a\r\nmcp_servers = { x = { command = \"b\" } }\n";
         assert_eq!(remove(mixed, "x"), Err(EditError::Form), "which line end stood where would be lost");
     }
