@@ -8,7 +8,9 @@ use std::{
     path::Path,
 };
 
-use proto::{ErrorKind, Fact, Failure, McpApproveReport, McpApproveRequest, McpListRequest, McpProject, Request, Response};
+use proto::{
+    ErrorKind, Fact, Failure, McpApproveReport, McpApproveRequest, McpListRequest, McpProject, Request, Response,
+};
 
 use crate::{
     app::{self, App},

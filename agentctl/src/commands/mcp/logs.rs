@@ -14,7 +14,7 @@ use crate::{
 /// Between two looks at a followed server: soon enough for eyes, and next to nothing for the daemon.
 const LOOK: Duration = Duration::from_millis(500);
 
-pub(super) fn run(app: &App, request: McpLogsRequest, follow: bool) -> Outcome {
+pub(super) fn run(app: &App, request: &McpLogsRequest, follow: bool) -> Outcome {
     let mut client = app.open()?;
     let whole = McpLogsRequest { lines: 0, ..request.clone() };
     if !follow {
