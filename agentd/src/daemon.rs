@@ -160,6 +160,7 @@ impl Daemon {
             _ => None,
         };
         let servers = config.mcp_secrets(&|name| std::env::var_os(name));
+        let servers = servers.into_iter().chain(self.mcp.project_secrets());
         let values = Redactor::environment_secrets().into_iter().chain(key).chain(servers).collect();
         let counts = Arc::clone(self.redactors().counts());
         let redactors = Arc::new(Redactors::new(settings, values, counts));
@@ -322,6 +323,7 @@ pub async fn run(daemon: Arc<Daemon>, bound: Bound, ready: impl FnOnce()) -> io:
     let Bound { listener, path: _, file } = bound;
     let mut accepting = tokio::spawn(accept::run(Arc::clone(&daemon), listener));
     let background = watch::start(&daemon);
+    daemon.learn_from_projects();
     ready();
     tracing::info!(version = proto::VERSION, pid = std::process::id(), "ready");
     // Not before: the first ask does not wait for it.

@@ -163,6 +163,7 @@ impl Lookup {
 
     fn run(self) -> Result<Arc<Look>, Failure> {
         let place = place::survey(&self.cwd, &self.config, self.config_dir.as_deref(), &self.state_dir)?;
+        self.toolsets.pool().note_project(&place.mcp);
         let config = &place.config;
         let online = config.provider.kind != ProviderKind::Offline;
         let off = config.answers.similarity == Similarity::Off || config.memory.cache_size == 0;

@@ -18,6 +18,16 @@ impl Daemon {
         self.configure_servers();
     }
 
+    /// From now on the redactors know what a project's approved file gives to its servers.
+    pub(super) fn learn_from_projects(self: &Arc<Self>) {
+        let daemon = Arc::downgrade(self);
+        self.mcp.on_secrets(Box::new(move || {
+            if let Some(daemon) = daemon.upgrade() {
+                daemon.renew_redactors(lock(&daemon.chosen).as_ref());
+            }
+        }));
+    }
+
     /// After a reload: starts, stops and changes what has changed.
     pub(super) fn renew_servers(&self) {
         let begun = lock(&self.servers_begun);

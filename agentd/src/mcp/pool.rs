@@ -18,12 +18,12 @@ mod tests;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use serde_json::{Map, Value};
-use tokio::{runtime::Handle, time};
+use tokio::{runtime::Handle, sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -131,6 +131,10 @@ pub trait Serve: Send + Sync {
     /// Notes, for the figures, that so many bytes of a result were cut for the model.
     fn count_cut(&self, view: &View, server: &str, bytes: usize);
 
+    /// Takes what a project's own file says now: for a view that was made this moment. Of views that are older only
+    /// what still holds is used.
+    fn note_project(&self, _view: &View) {}
+
     /// Waits until every `required` server of the view is up.
     fn required<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<(), PoolError>>;
 }
@@ -147,7 +151,18 @@ pub struct Pool {
     common: Arc<Common>,
     catalogs: Catalogs,
     books: Mutex<Books>,
+    /// True from the first configuration on.
+    begun: watch::Sender<bool>,
+    /// Told when the secrets of projects are others than before.
+    learnt: OnceLock<Learnt>,
 }
+
+/// How long who would wait for a server waits for the first configuration. The daemon answers before that, for it first
+/// ends what an earlier one left behind.
+const BEGIN_WAIT: Duration = Duration::from_secs(15);
+
+/// Hears that [`Pool::project_secrets`] has changed.
+type Learnt = Box<dyn Fn() + Send + Sync>;
 
 /// What there is.
 struct Books {
@@ -171,7 +186,13 @@ impl Pool {
             runtime: Handle::try_current().ok(),
         };
         let common = Common::new(connect, state_dir);
-        Arc::new(Self { common, catalogs: Catalogs::default(), books: Mutex::new(books) })
+        Arc::new(Self {
+            common,
+            catalogs: Catalogs::default(),
+            books: Mutex::new(books),
+            begun: watch::Sender::new(false),
+            learnt: OnceLock::new(),
+        })
     }
 
     /// Takes the user's servers: starts what is new, stops what is gone, restarts what has changed, leaves the rest
@@ -186,6 +207,24 @@ impl Pool {
         }
         drop(books);
         self.common.note_change();
+        self.begun.send_replace(true);
+    }
+
+    /// Waits for the first configuration: before it no server can be started, and none is known.
+    async fn has_begun(&self) {
+        let mut begun = self.begun.subscribe();
+        let _ = time::timeout(BEGIN_WAIT, begun.wait_for(|begun| *begun)).await;
+    }
+
+    /// Has `tell` called whenever the secrets of projects have changed, before a server of theirs is started with them.
+    /// The first call counts.
+    pub fn on_secrets(&self, tell: Learnt) {
+        _ = self.learnt.set(tell);
+    }
+
+    /// What the approved files of projects give to their servers and the redactor should know exactly.
+    pub fn project_secrets(&self) -> Vec<String> {
+        lock(&self.books).own.values().flat_map(|own| instances::secrets(own)).collect()
     }
 
     /// What later texts of servers go through.
@@ -212,6 +251,7 @@ impl Pool {
     /// # Errors
     /// It is not known, or it did not come up.
     pub async fn restart(&self, view: &View, server: &str) -> Result<proto::McpServer, PoolError> {
+        self.has_begun().await;
         let (config, instance) = self.instance(view, server)?;
         let limit = STOP_MAX + super::server::start::timeout(config);
         match time::timeout(limit, instance.restart()).await {
@@ -291,6 +331,13 @@ impl Serve for Pool {
     fn count_cut(&self, view: &View, server: &str, bytes: usize) {
         if let Some(instance) = self.running(view, server) {
             instance.figures.cut(bytes);
+        }
+    }
+
+    fn note_project(&self, view: &View) {
+        let has_learnt = self.note_own(&mut lock(&self.books), view);
+        if let Some(tell) = self.learnt.get().filter(|_| has_learnt) {
+            tell();
         }
     }
 

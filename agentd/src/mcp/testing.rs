@@ -53,6 +53,8 @@ pub(super) struct Plan {
     pub(super) call_delay: Duration,
     /// What it writes to its standard error.
     pub(super) stderr: String,
+    /// Who asks its connection what it is falls over a mistake of ours.
+    pub(super) is_fatal: bool,
 }
 
 impl Default for Plan {
@@ -68,6 +70,7 @@ impl Default for Plan {
             stop_takes: Duration::from_millis(50),
             call_delay: Duration::from_millis(10),
             stderr: String::new(),
+            is_fatal: false,
         }
     }
 }
@@ -150,6 +153,7 @@ impl Client for FakeClient {
     }
 
     fn info(&self) -> &ServerInfo {
+        assert!(!self.0.plan.is_fatal, "a mistake of ours");
         &self.0.info
     }
 

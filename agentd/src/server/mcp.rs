@@ -64,14 +64,17 @@ struct Desk<'a> {
 impl<'a> Desk<'a> {
     /// Looks at the project around a directory; without one only the user's servers are seen.
     async fn open(daemon: &'a Daemon, cwd: &str) -> Result<Self, Failure> {
-        let redactor = daemon.redactors().kept(false).clone();
         let user = Arc::clone(&daemon.config().mcp_servers);
         let (project, file) = match cwd {
             "" => (None, None),
             cwd => look(daemon, cwd).await?,
         };
         let own = file.as_ref().filter(|file| file.approved).map(|file| Arc::clone(&file.servers)).unwrap_or_default();
-        Ok(Self { daemon, redactor, view: View { user, project, own }, file })
+        let view = View { user, project, own };
+        daemon.mcp.note_project(&view);
+        // Not before: by now it knows what the project's file gives to its servers.
+        let redactor = daemon.redactors().kept(false).clone();
+        Ok(Self { daemon, redactor, view, file })
     }
 
     fn list(&self) -> McpReport {
@@ -219,7 +222,7 @@ async fn approve(daemon: &Daemon, word: McpApproveRequest) -> Result<McpApproveR
     })?;
     let file = file.ok_or_else(none)?;
     // The pool learns of it now, not with the next ask: what is no longer approved ends.
-    let _rows = Desk::open(daemon, &word_cwd).await?.list();
+    Desk::open(daemon, &word_cwd).await?;
     let changed = if file.approved { "approved" } else { "not approved any more" };
     tracing::info!(servers = file.servers.len(), "the servers of a project are {changed}");
     Ok(McpApproveReport { project: told::project(daemon.redactors().kept(false), &file) })

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tokio::time::{self, Instant};
 
-use super::{Pool, PoolCall, PoolError, View, Wait};
+use super::{Pool, PoolCall, PoolError, View, Wait, instances::rest_others};
 use crate::{
     config::{McpServer, Role},
     mcp::{
@@ -35,11 +35,17 @@ pub(super) fn not_ready(instance: &Instance) -> PoolError {
 
 impl Pool {
     pub(super) async fn serve(&self, view: &View, mut call: PoolCall) -> Result<CallResult, PoolError> {
+        if call.wait == Wait::ForStart {
+            self.has_begun().await;
+        }
         let (config, instance) = self.instance(view, &call.server)?;
         let failed = |error| PoolError::Failed { server: instance.key.name.clone(), error };
         if !config.offers(&call.tool) {
             let message = format!("the configuration switches the tool {:?} off", call.tool);
             return Err(failed(ClientError::Rpc { code: INVALID_PARAMS, message }));
+        }
+        if instance.live().is_none() {
+            rest_others(&lock(&self.books), &instance.key);
         }
         let cancel = call.cancel.clone();
         let live = tokio::select! {
@@ -82,6 +88,7 @@ impl Pool {
     pub(super) async fn all_required(&self, view: &View) -> Result<(), PoolError> {
         let required = view.servers().filter(|(_, _, config)| config.enabled && config.required);
         let waits = required.map(|(name, ..)| async move {
+            self.has_begun().await;
             let (config, instance) = self.instance(view, name)?;
             match up(&instance, config, Wait::ForStart).await {
                 Some(_) => Ok(()),

@@ -1,10 +1,10 @@
 //! Which instance a name means to whom, and when instances come and go.
 
-use std::{path::Path, sync::Arc};
+use std::{cmp::Reverse, path::Path, sync::Arc};
 
 use super::{Books, Pool, PoolError, View};
 use crate::{
-    config::{McpServer, Scope},
+    config::{McpServer, McpServers, Scope, mcp::secrets::server_secrets},
     mcp::{
         server::{Instance, Key, Source, State},
         shown::Listed,
@@ -14,6 +14,9 @@ use crate::{
 
 /// Instances that are held. One of a project that is idle costs a few kilobytes; beyond this the longest unused go.
 const INSTANCES_MAX: usize = 256;
+/// Servers of projects that run at the same time: 60 MB and more each. Beyond this the longest unused are stopped, as
+/// they would be after ten minutes in any case; one that is at work stays.
+const RUNNING_MAX: usize = 16;
 
 impl View {
     /// What the view sees under a name.
@@ -50,12 +53,14 @@ impl Pool {
         if self.common.stopped.is_cancelled() {
             return Err(not_ready(State::Stopping, "agentd stops"));
         }
-        self.note_own(&mut books, view);
         // A turn may still hold a configuration that is not in force any more: nothing is started with it.
         let servers = Arc::clone(&books.servers);
-        let wanted = match source {
-            Source::Config => servers.get(name).filter(|config| config.enabled).ok_or_else(unknown)?,
-            Source::Project => seen,
+        let own = view.project.as_deref().and_then(|project| books.own.get(project)).cloned();
+        let wanted = match (source, &own) {
+            (Source::Config, _) => servers.get(name).filter(|config| config.enabled).ok_or_else(unknown)?,
+            // Nor with a project's file whose approval was withdrawn meanwhile.
+            (Source::Project, Some(own)) => own.get(name).filter(|config| config.enabled).ok_or_else(unknown)?,
+            (Source::Project, None) => seen,
         };
         let key = view.key(name, source, wanted);
         let key = key.ok_or_else(|| not_ready(State::Idle, "it works for one project, and there is none here"))?;
@@ -98,13 +103,14 @@ impl Pool {
         let runtime = books.runtime.clone().or_else(|| tokio::runtime::Handle::try_current().ok())?;
         make_room(books);
         let instance = Instance::spawn(key.clone(), source, Arc::new(wanted.clone()), &self.common, &runtime);
+        rest_others(books, &key);
         books.instances.insert(key, Arc::clone(&instance));
         Some(instance)
     }
 
     fn drop_instance(&self, books: &mut Books, key: &Key) {
         if let Some(gone) = books.instances.remove(key) {
-            tracing::info!(server = %key.name, "no longer configured");
+            tracing::info!(server = %key.name, "no longer configured as it was");
             gone.stop();
             self.common.note_change();
         }
@@ -122,10 +128,14 @@ impl Pool {
                 // A name that the user has is the user's.
                 Source::Project => !servers.contains_key(&key.name),
             };
-            if !is_wanted {
-                self.drop_instance(books, &key);
-            } else if let Some(wanted) = wanted.filter(|wanted| *instance.config() != **wanted) {
-                instance.configure(Arc::new(wanted.clone()));
+            let changed = wanted.filter(|wanted| *instance.config() != **wanted);
+            let is_idle = || key.project.is_some() && instance.status().state == State::Idle;
+            match changed {
+                _ if !is_wanted => self.drop_instance(books, &key),
+                // The next question there makes it anew: a reload is no reason to start one in each project.
+                Some(_) if is_idle() => self.drop_instance(books, &key),
+                Some(wanted) => instance.configure(Arc::new(wanted.clone())),
+                None => {}
             }
         }
         if self.common.stopped.is_cancelled() {
@@ -137,31 +147,52 @@ impl Pool {
         }
     }
 
-    /// Ends the servers of a project's own file that it does not name any more, or that the user no longer approves.
-    pub(super) fn note_own(&self, books: &mut Books, view: &View) {
-        let Some(project) = view.project.as_deref() else { return };
-        match books.own.get(project) {
-            Some(before) if Arc::ptr_eq(before, &view.own) => return,
-            None if view.own.is_empty() => return,
-            _ => {}
+    /// Takes what the file of a project says now. Ends those of its servers that it does not name any more, or that the
+    /// user no longer approves. True when there are other secrets in it than before.
+    pub(super) fn note_own(&self, books: &mut Books, view: &View) -> bool {
+        let Some(project) = view.project.as_deref() else { return false };
+        let before = books.own.get(project);
+        if before.is_some_and(|before| *before == view.own) {
+            return false;
         }
-        let is_gone = |key: &Key, instance: &Instance| {
-            let is_here = key.project.as_deref() == Some(project) && instance.source == Source::Project;
-            is_here && !view.own.get(&key.name).is_some_and(|config| config.enabled)
+        let has_learnt = before.map(|before| secrets(before)).unwrap_or_default() != secrets(&view.own);
+        let is_here = |key: &Key, instance: &Instance| {
+            key.project.as_deref() == Some(project) && instance.source == Source::Project
         };
-        let gone = books.instances.iter().filter(|(key, instance)| is_gone(key, instance));
-        let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
-        gone.iter().for_each(|key| self.drop_instance(books, key));
+        let here = books.instances.iter().filter(|(key, instance)| is_here(key, instance)).map(|(key, _)| key);
+        let here: Vec<Key> = here.cloned().collect();
+        if before.is_none() && view.own.is_empty() && here.is_empty() {
+            return false;
+        }
+        let gone = here.iter().filter(|key| !view.own.get(&key.name).is_some_and(|config| config.enabled));
+        gone.for_each(|key| self.drop_instance(books, key));
         if books.own.len() >= INSTANCES_MAX {
-            // Each is compared anew the next time: nothing is lost.
+            // Each is taken anew with the next question there: nothing is lost.
             books.own.clear();
         }
-        if view.own.is_empty() {
-            books.own.remove(project);
-        } else {
-            books.own.insert(Path::to_owned(project), Arc::clone(&view.own));
-        }
+        // Of a project that has none any more, too: a turn may still hold those that it had.
+        books.own.insert(Path::to_owned(project), Arc::clone(&view.own));
+        self.common.note_change();
+        has_learnt
     }
+}
+
+/// What the servers of a project's file are given that is secret by its name. References to the environment have been
+/// put in by now, so no variable is left to look up.
+pub(super) fn secrets(own: &McpServers) -> Vec<String> {
+    own.values().flat_map(|server| server_secrets(server, &|_| None)).collect()
+}
+
+/// Has the longest unused servers of projects rest, so that there is room for one more.
+pub(super) fn rest_others(books: &Books, newcomer: &Key) {
+    if newcomer.project.is_none() {
+        return;
+    }
+    let others = books.instances.values().filter(|one| one.key.project.is_some() && one.key != *newcomer);
+    let mut running: Vec<_> = others.filter(|one| one.status().state.is_coming()).collect();
+    let surplus = (running.len() + 1).saturating_sub(RUNNING_MAX);
+    running.sort_by_cached_key(|one| Reverse(one.figures.unused_for()));
+    running.iter().take(surplus).for_each(|one| one.rest());
 }
 
 fn make_room(books: &mut Books) {

@@ -20,7 +20,6 @@ const NAMED_MAX: usize = 5;
 impl Pool {
     /// Every server of the view, by name.
     pub fn report(&self, view: &View) -> Vec<proto::McpServer> {
-        self.note_own(&mut lock(&self.books), view);
         let mut rows: Vec<_> = view.servers().map(|(name, ..)| self.row(view, name)).collect();
         rows.sort_by(|a, b| a.name.cmp(&b.name));
         rows
@@ -109,18 +108,25 @@ fn named(instance: &Arc<Instance>) -> (String, State) {
 fn warnings_of(name: &str, status: &Status) -> Vec<String> {
     let mut said = Vec::new();
     if status.state == State::Failed {
-        let cure = if status.cure.is_empty() { format!("type: agentctl mcp logs {name}") } else { status.cure.clone() };
-        let cure = cure.replace("NAME", name);
+        let cure =
+            if status.cure.is_empty() { format!("type: agentctl mcp logs {name}") } else { cure_of(name, status) };
         said.push(format!("MCP server {name} has failed: {}; {cure}", status.why));
     }
     said.extend(status.left_out.iter().map(|why| format!("MCP server {name}: {why}")));
     said
 }
 
+fn cure_of(name: &str, status: &Status) -> String {
+    status.cure.replace("NAME", name)
+}
+
 fn say_how_it_is(row: &mut proto::McpServer, status: &Status) {
     let now = Instant::now();
     row.state = status.state.name().to_owned();
-    row.error = status.why.clone();
+    row.error = match status.cure.is_empty() || status.why.is_empty() {
+        true => status.why.clone(),
+        false => format!("{}; {}", status.why, cure_of(&row.name, status)),
+    };
     row.era = status.era.map_or("", crate::mcp::client::Era::name).to_owned();
     row.server = status.server.clone();
     row.pid = status.pid;

@@ -77,6 +77,8 @@ pub(super) enum Order {
     Restart(oneshot::Sender<()>),
     /// The configuration has changed.
     Configured,
+    /// Others need the room: end as soon as nothing is asked of it.
+    Rest,
     /// The connection of that start does not answer calls: ask whether it lives.
     Suspect(u64),
     /// The connection of that start is broken.
@@ -150,6 +152,12 @@ impl Instance {
     /// Has it end for ever. The pool's tasks say when that is done.
     pub(in crate::mcp) fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Has it end soon, unless it is used. The next call starts it again.
+    pub(in crate::mcp) fn rest(&self) {
+        // Without room it is asked again for the next newcomer.
+        _ = self.orders.try_send(Order::Rest);
     }
 
     /// How it is.

@@ -31,6 +31,8 @@ pub(super) const SETTLE: Duration = Duration::from_millis(250);
 const LIST_GAP: Duration = Duration::from_secs(2);
 /// A lazy server that nobody asked for this long is stopped: it holds 60 MB and more, and a start takes 3 s at most.
 pub(super) const IDLE: Duration = Duration::from_secs(600);
+/// The same for one whose room others need: who waited for its start still gets its call in.
+pub(super) const REST: Duration = Duration::from_secs(1);
 /// From a broken connection to the end of its server, which may be about to say by itself how it ended.
 const BROKEN_GRACE: Duration = Duration::from_millis(100);
 
@@ -80,12 +82,12 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// The next thing that happens. May be dropped and called again.
-    pub(super) async fn event(&mut self, figures: &Figures, stops_idle: bool) -> Event {
+    /// The next thing that happens. May be dropped and called again. `idle`: how long it may be unused.
+    pub(super) async fn event(&mut self, figures: &Figures, idle: Option<Duration>) -> Event {
         match self {
             Self::Idle => pending().await,
             Self::Starting(start) => Event::Started(start.await.unwrap_or_else(|_| Err(interrupted()))),
-            Self::Up(up) => up.event(figures, stops_idle).await,
+            Self::Up(up) => up.event(figures, idle).await,
             Self::Ending(keeper, _) => Event::Ended(keeper.ended().await),
             Self::Waiting(until) | Self::Failed(_, until) => {
                 time::sleep_until(*until).await;
@@ -133,8 +135,8 @@ impl Up {
         }
     }
 
-    async fn event(&mut self, figures: &Figures, stops_idle: bool) -> Event {
-        let due = self.due(figures, stops_idle);
+    async fn event(&mut self, figures: &Figures, idle: Option<Duration>) -> Event {
+        let due = self.due(figures, idle);
         loop {
             tokio::select! {
                 how = self.keeper.ended() => return Event::Ended(how),
@@ -149,11 +151,11 @@ impl Up {
         }
     }
 
-    fn due(&self, figures: &Figures, stops_idle: bool) -> Instant {
+    fn due(&self, figures: &Figures, idle: Option<Duration>) -> Instant {
         let now = Instant::now();
         let check = self.check.is_none().then_some(self.check_at);
         let list = self.list_at.filter(|_| self.list.is_none());
-        let idle = stops_idle.then(|| now + IDLE.saturating_sub(figures.unused_for()));
+        let idle = idle.map(|idle| now + idle.saturating_sub(figures.unused_for()));
         [check, list, idle, self.broken_at].into_iter().flatten().min().unwrap_or(now + CHECK_EVERY)
     }
 

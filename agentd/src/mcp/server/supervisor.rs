@@ -3,9 +3,12 @@
 //! Everything that changes the phase is here, in one task: two starts of one instance cannot overlap, and what a start
 //! that was given up still brings is dropped with it. The generation in each connection says the same to callers that
 //! hold an old one.
+//!
+//! A panic in here ends the server and not the supervisor: nothing may stay "ready" that nobody looks after.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{
     sync::{mpsc, watch},
     time::{self, Instant},
@@ -16,7 +19,7 @@ use super::{
     State,
     backoff::{Backoff, DEMAND_GAP, HALF_OPEN, Next},
     instance::{Instance, Order},
-    phase::{CHECK_AGAIN, CHECK_EVERY, CHECK_TIMEOUT, Event, IDLE, MISSES_MAX, Phase, Then, Up},
+    phase::{CHECK_AGAIN, CHECK_EVERY, CHECK_TIMEOUT, Event, IDLE, MISSES_MAX, Phase, REST, Then, Up},
     start::{self, Started},
     status::{Live, Status, millis},
 };
@@ -50,6 +53,8 @@ pub(super) struct Supervisor {
     generation: u64,
     /// The start under way was told which era to speak.
     era_was_given: bool,
+    /// How long it may be unused, if it is lazy.
+    idle: Duration,
 }
 
 /// What wakes the loop.
@@ -68,7 +73,7 @@ impl Supervisor {
     ) -> Self {
         let config = instance.config();
         let (phase, backoff) = (Phase::Idle, Backoff::default());
-        Self { instance, common, seen, orders, config, phase, backoff, generation: 0, era_was_given: false }
+        Self { instance, common, seen, orders, config, phase, backoff, generation: 0, era_was_given: false, idle: IDLE }
     }
 
     /// Until the instance is stopped.
@@ -76,6 +81,27 @@ impl Supervisor {
         if !self.config.is_lazy() || lock(&self.instance.list).is_none() {
             self.start();
         }
+        while AssertUnwindSafe(self.look_after()).catch_unwind().await.is_err() {
+            self.broke_down();
+        }
+        self.seen.send_modify(|seen| (seen.state, seen.live, seen.next_try) = (State::Idle, None, None));
+        tracing::debug!(server = %self.instance.key.name, "no longer looked after");
+    }
+
+    /// What was there is taken back, and ends with its keeper. It counts as failed: it is tried now and then, and when
+    /// somebody asks for it.
+    fn broke_down(&mut self) {
+        if let Some(live) = self.seen.borrow().live.as_ref() {
+            live.gone.cancel();
+        }
+        self.phase = Phase::Idle;
+        self.backoff.hopeless();
+        self.failed("agentd itself failed while it looked after it; its log says where", Duration::ZERO);
+        // Who waits for a start waits no more.
+        self.seen.send_modify(|seen| seen.failed_starts += 1);
+    }
+
+    async fn look_after(&mut self) {
         let mut is_leaving = false;
         loop {
             match self.wake(is_leaving).await {
@@ -88,16 +114,14 @@ impl Supervisor {
                 break;
             }
         }
-        self.seen.send_modify(|seen| (seen.state, seen.live, seen.next_try) = (State::Idle, None, None));
-        tracing::debug!(server = %self.instance.key.name, "no longer looked after");
     }
 
     async fn wake(&mut self, is_leaving: bool) -> Wake {
-        let stops_idle = self.config.is_lazy();
+        let idle = self.config.is_lazy().then_some(self.idle);
         tokio::select! {
             () = self.instance.stop.cancelled(), if !is_leaving => Wake::Stop,
             Some(order) = self.orders.recv() => Wake::Order(order),
-            event = self.phase.event(&self.instance.figures, stops_idle) => Wake::Event(event),
+            event = self.phase.event(&self.instance.figures, idle) => Wake::Event(event),
         }
     }
 
@@ -118,6 +142,7 @@ impl Supervisor {
             Order::Start(_decided) => self.wanted(),
             Order::Restart(_decided) => self.start_anew(),
             Order::Configured => {}
+            Order::Rest => self.rest(),
             Order::Suspect(generation) => self.suspect(generation),
             Order::Broken(generation) => self.broken(generation),
         }
@@ -141,6 +166,7 @@ impl Supervisor {
 
     /// A call needs it, or somebody wants to know its tools.
     fn wanted(&mut self) {
+        self.idle = IDLE;
         self.instance.figures.touch();
         match &mut self.phase {
             Phase::Idle => self.start(),
@@ -150,6 +176,15 @@ impl Supervisor {
                 self.show(State::Restarting);
             }
             _ => {}
+        }
+    }
+
+    /// Others need its room.
+    fn rest(&mut self) {
+        self.idle = REST;
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.phase = Phase::Idle;
+            self.show(State::Idle);
         }
     }
 
@@ -174,11 +209,15 @@ impl Supervisor {
         let old = std::mem::replace(&mut self.config, new);
         if old.transport != self.config.transport || old.protocol != self.config.protocol {
             tracing::info!(server = %self.instance.key.name, "its configuration has changed");
-            if let Some(known) = self.common.known.get(&self.config, self.instance.key.project.as_deref()) {
+            let known = self.common.known.get(&self.config, self.instance.key.project.as_deref());
+            let is_known = known.as_ref().is_some_and(|known| !known.tools.is_empty());
+            if let Some(known) = known {
                 self.take_list(Listed::of(&known.tools, &[], &self.common.texts));
             }
             self.seen.send_modify(|seen| (seen.era, seen.why, seen.cure) = (None, String::new(), String::new()));
-            self.start_anew();
+            if !(is_known && self.config.is_lazy() && matches!(self.phase, Phase::Idle)) {
+                self.start_anew();
+            }
         } else if old.is_lazy() && !self.config.is_lazy() {
             self.wanted();
         }
@@ -367,7 +406,7 @@ impl Supervisor {
         if up.is_broken() {
             return self.end(Then::Retry("its connection broke".to_owned()));
         }
-        if self.config.is_lazy() && self.instance.figures.unused_for() >= IDLE {
+        if self.config.is_lazy() && self.instance.figures.unused_for() >= self.idle {
             return self.end(Then::Idle);
         }
         if up.check.is_none() && up.check_at <= Instant::now() {

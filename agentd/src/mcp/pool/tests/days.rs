@@ -6,7 +6,7 @@ use tokio::time::{self, Instant};
 
 use crate::mcp::{
     connect::ConnectError,
-    pool::{PoolError, Serve as _},
+    pool::{PoolCall, PoolError, Serve as _},
     server::State,
     testing::*,
 };
@@ -109,7 +109,11 @@ async fn a_server_that_hangs_is_given_up_at_its_time_out() {
     assert!((30.0..31.5).contains(&began.elapsed().as_secs_f64()));
     assert_eq!(bench.fake.given_up.load(Ordering::SeqCst), 1);
     assert!(bench.fake.lines("b")[0].was_stopped.load(Ordering::SeqCst), "nothing is left of a start that failed");
-    assert_eq!(bench.row(&user, "b").error, "it did not start within 30 s; it wrote last: loading the model");
+    assert_eq!(
+        bench.row(&user, "b").error,
+        "it did not start within 30 s; it wrote last: loading the model; see what it does with: agentctl mcp logs b; or \
+             give it more time with startup_timeout_sec"
+    );
     bench.until(&view(&user), "a", "ready").await;
     bench.until(&view(&user), "b", "ready").await;
 }
@@ -324,4 +328,44 @@ async fn an_era_that_is_remembered_wrongly_is_searched_for_again() {
     assert_eq!(later.row(&user, "a").era, "legacy");
     later.until(&view(&user), "a", "ready").await;
     assert_eq!(later.fake.line("a").target.era, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mistake_of_ours_while_a_server_is_looked_after_ends_it_and_it_can_be_started_again() {
+    let bench = Bench::new();
+    bench.fake.plan("a", [Plan { is_fatal: true, ..Plan::default() }, Plan::default()]);
+    let user = servers([("a", server("x"))]);
+    bench.configure(&user);
+    bench.until(&view(&user), "a", "failed").await;
+    assert!(bench.row(&user, "a").error.contains("agentd itself failed"));
+    time::sleep(Duration::from_secs(1)).await;
+    assert!(bench.fake.line("a").was_stopped.load(Ordering::SeqCst));
+    assert_eq!(bench.pool.restart(&view(&user), "a").await.unwrap().state, "ready");
+    bench.pool.call(&view(&user), call("a", "read")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_the_servers_of_many_projects_the_longest_unused_make_room_and_come_back() {
+    let bench = Bench::new();
+    let project = crate::config::McpServer { scope: crate::config::Scope::Project, ..server("x") };
+    let user = servers([("a", project)]);
+    bench.fake.plan("a", [Plan { call_delay: Duration::from_secs(100), ..Plan::default() }, Plan::default()]);
+    bench.configure(&user);
+    let view_of = |number: usize| view_in(&user, &format!("/p{number}"));
+    let (pool, first) = (std::sync::Arc::clone(&bench.pool), view_of(0));
+    let long = PoolCall { timeout: Some(Duration::from_secs(200)), ..call("a", "read") };
+    let at_work = tokio::spawn(async move { pool.call(&first, long).await });
+    for number in 1..40 {
+        time::sleep(Duration::from_secs(1)).await;
+        bench.pool.call(&view_of(number), call("a", "read")).await.unwrap();
+        let running = bench.fake.lines("a").iter().filter(|line| !line.is_dead()).count();
+        assert!(running <= 18, "{running} run");
+    }
+    time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(bench.fake.lines("a").iter().filter(|line| !line.is_dead()).count(), 16);
+    at_work.await.unwrap().unwrap();
+    assert_eq!(bench.row_of(&view_of(1), "a").state, "idle");
+    bench.pool.call(&view_of(1), call("a", "read")).await.unwrap();
+    time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(bench.row_of(&view_of(1), "a").state, "ready", "who is back stays as long as any other");
 }
