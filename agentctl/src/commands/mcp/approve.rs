@@ -87,7 +87,8 @@ fn described(project: &McpProject) -> String {
     }
     text.push_str(
         "They run as you, with all your rights, whenever agentd works in this project. ${NAME} is a variable of\n\
-         agentd's environment, put in when they run.\n",
+         agentd's environment, put in when they run. Approved is this file: a program that it names may change\n\
+         without being asked about again.\n",
     );
     text
 }
