@@ -69,7 +69,8 @@ impl Routed {
                 self.checked(context, arguments, ToolOutput { server, ..refused }).await
             }
             Reply::StandIn(why) => self.stand_in(sent, why).await,
-            Reply::Lost { why, .. } if again == Again::Never => {
+            // A server that is only silent may still do it, over what is written meanwhile.
+            Reply::Lost { why, died } if again == Again::Never || (again == Again::Repeats && !died) => {
                 let text = format!("{why}. Whether it was done is not known: look at the file before you go on.");
                 let text = sent.context.view.text(&text).as_str().to_owned();
                 ToolOutput { server: sent.server, ..ToolOutput::error(text) }

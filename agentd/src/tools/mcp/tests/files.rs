@@ -243,6 +243,14 @@ async fn a_change_that_may_have_been_made_is_not_made_again() {
 }
 
 #[tokio::test]
+async fn a_silent_server_may_still_write_so_nothing_is_written_in_its_place() {
+    let bench = answering(failed(ClientError::Timeout(Duration::from_secs(60))));
+    let output = bench.call("write_file", json!({"path": "new", "content": "x"})).await;
+    assert!(!output.ok && output.text.contains("look at the file before you go on"), "{}", output.text);
+    assert!(!bench.root.join("new").exists() && output.fallback.is_empty());
+}
+
+#[tokio::test]
 async fn a_change_that_is_the_same_when_made_twice_is_made_by_the_built_in_tool() {
     // The server had made the file, and died before it said so.
     let bench = bench_in(tempfile::tempdir().unwrap(), |root| {
