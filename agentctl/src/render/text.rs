@@ -10,7 +10,7 @@ use std::{
 
 use proto::{Answer, Approval, ApproveRequest, Event, TextEnd, ToolFinished, ToolStarted};
 
-use super::{activity::Activity, footer, markdown::Markdown, sanitize, screen::Screen};
+use super::{activity::Activity, figures, footer, markdown::Markdown, sanitize, screen::Screen};
 use crate::{approval::Approver, client::Observer, exit::Stop, output::Out, signals::Interrupts};
 
 /// Shows one turn.
@@ -196,8 +196,8 @@ impl Observer for TextView {
             Event::ToolFinished(call) => self.tool_finished(&call),
             Event::Approval(approval) => return Ok(self.approve(&approval, interrupts)),
             Event::Retry(retry) => {
-                let wait = Duration::from_millis(retry.wait_ms);
-                self.activity.line(&format!("{}; attempt {} in {} s", retry.reason, retry.attempt, wait.as_secs_f32()));
+                let wait = figures::elapsed(retry.wait_ms);
+                self.activity.line(&format!("{}; attempt {} in {wait}", retry.reason, retry.attempt));
                 self.activity.doing("waiting for the provider");
             }
             Event::Notice(notice) => {
