@@ -92,7 +92,11 @@ impl Pool {
     /// What is not as it should be, one sentence each, redacted.
     pub fn warnings(&self) -> Vec<String> {
         let instances: Vec<Arc<Instance>> = lock(&self.books).instances.values().cloned().collect();
-        instances.iter().flat_map(|instance| warnings_of(&instance.key.name, &instance.status())).collect()
+        let said = instances.iter().flat_map(|instance| warnings_of(&instance.key.name, &instance.status()));
+        let mut said: Vec<String> = said.collect();
+        // By name and project: of a server that has the same trouble in many projects it is said once.
+        said.dedup();
+        said
     }
 }
 
