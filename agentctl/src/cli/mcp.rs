@@ -6,10 +6,11 @@ use clap::{Args, Subcommand};
 
 const CALL_EXAMPLES: &str = "\
 Examples:
-  agentctl mcp call git git_log '{\"repo_path\":\".\",\"max_count\":5}'
+  agentctl mcp call git git_log '{\"repo_path\":\"/home/me/project\",\"max_count\":5}'
   echo '{\"path\":\"README.md\"}' | agentctl mcp call files read_text_file -
   agentctl mcp call time get_current_time '{\"timezone\":\"Europe/Berlin\"}' --json | jq -r .text
 
+A relative path begins where the server runs: in the project for scope project, elsewhere for scope user.
 The text of the result goes to standard output. Exit code 1 when the tool says that it failed.";
 
 const ADD_EXAMPLES: &str = "\
@@ -108,13 +109,13 @@ pub enum McpCommand {
         view: View,
     },
     /// Add a server to the configuration
-    #[command(after_help = ADD_EXAMPLES)]
+    #[command(after_help = ADD_EXAMPLES, override_usage = "agentctl mcp add [FLAGS] NAME -- COMMAND [ARG]...\n       agentctl mcp add [FLAGS] NAME --url URL")]
     Add(Passed),
     /// Take a server out of the configuration
-    #[command(after_help = "Example:\n  agentctl mcp remove git")]
+    #[command(after_help = "Example:\n  agentctl mcp remove git", override_usage = "agentctl mcp remove NAME")]
     Remove(Passed),
     /// Take servers over from another program's file
-    #[command(after_help = IMPORT_EXAMPLES)]
+    #[command(after_help = IMPORT_EXAMPLES, override_usage = "agentctl mcp import [FLAGS] FILE")]
     Import(Passed),
     /// Approve the servers of this project's .mcp.json, after showing what they would run
     Approve {

@@ -1,4 +1,5 @@
-//! The line under an answer: where it came from, which servers took part, tokens, price, time; above it, why it is not from memory.
+//! The line under an answer: where it came from, which servers took part, tokens, price, time; above it, why it is not
+//! from memory.
 
 use std::collections::BTreeMap;
 

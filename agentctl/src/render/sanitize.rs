@@ -27,6 +27,15 @@ pub fn one_line(text: &str, max: usize) -> String {
     line
 }
 
+/// The whole text as one harmless line: what would begin a new line or leave a gap is a picture of itself.
+pub fn whole_line(text: &str) -> String {
+    let visible = |c| match c {
+        '\t' | '\n' | '\r' => char::from_u32(0x2400 + u32::from(c)),
+        c => harmless(c),
+    };
+    text.chars().filter_map(visible).collect()
+}
+
 fn is_harmful(c: char) -> bool {
     harmless(c) != Some(c)
 }
@@ -76,5 +85,10 @@ mod tests {
         assert_eq!(one_line(" a\nb\tc\u{7} ", 20), "a b c\u{2407}");
         assert_eq!(one_line("abcdef", 4), "abc…");
         assert_eq!(one_line("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn a_whole_line_loses_nothing_and_breaks_nowhere() {
+        assert_eq!(whole_line("a\r\n\tb\u{1b}"), "a\u{240d}\u{240a}\u{2409}b\u{241b}");
     }
 }

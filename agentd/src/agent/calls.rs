@@ -1,7 +1,8 @@
 //! One step's tool calls: checked, judged, approved, run, in the order the model gave them.
 //!
-//! Calls that only read, or whose server says that they may, run side by side, up to [`PARALLEL`]; their results keep the order of the calls. Every call
-//! gets exactly one result, whatever happens, so that the history stays valid.
+//! Calls that only read, or of which the configuration says that they may, run side by side, up to [`PARALLEL`]; their
+//! results keep the order of the calls. Every call gets exactly one result, whatever happens, so that the history stays
+//! valid.
 
 use std::{
     collections::HashSet,

@@ -113,7 +113,13 @@ fn remove(name: &str, place: &Place<'_>) -> Printed {
 }
 
 fn usage(what: impl std::fmt::Display) -> Printed {
-    Printed { err: format!("{what}\n"), code: EXIT_USAGE, ..Printed::default() }
+    wrong(what, "", EXIT_USAGE)
+}
+
+/// An error, told as agentctl tells its own; an empty hint is none.
+fn wrong(what: impl std::fmt::Display, hint: &str, code: u8) -> Printed {
+    let hint = if hint.is_empty() { String::new() } else { format!("  hint: {hint}\n") };
+    Printed { err: format!("error: {what}\n{hint}"), code, ..Printed::default() }
 }
 
 /// What is told of a file that was not changed.
@@ -122,15 +128,13 @@ fn failed(error: &RewriteError) -> Printed {
         RewriteError::Faulty(_) | RewriteError::WouldBeFaulty(_) | RewriteError::Nowhere => {
             (EXIT_CONFIG, String::new())
         }
-        RewriteError::Edit(EditError::Exists(_)) => (EXIT_USAGE, "--force replaces it\n".to_owned()),
-        RewriteError::Edit(EditError::Absent { near: Some(near), .. }) => {
-            (EXIT_USAGE, format!("did you mean {near}?\n"))
-        }
-        RewriteError::Edit(EditError::Absent { .. }) => (EXIT_USAGE, "agentctl mcp list shows them\n".to_owned()),
-        RewriteError::Edit(EditError::Form) => (EXIT_FAILED, "write each server as [mcp_servers.NAME]\n".to_owned()),
+        RewriteError::Edit(EditError::Exists(_)) => (EXIT_USAGE, "--force replaces it".to_owned()),
+        RewriteError::Edit(EditError::Absent { near: Some(near), .. }) => (EXIT_USAGE, format!("did you mean {near}?")),
+        RewriteError::Edit(EditError::Absent { .. }) => (EXIT_USAGE, "agentctl mcp list shows them".to_owned()),
+        RewriteError::Edit(EditError::Form) => (EXIT_FAILED, "write each server as [mcp_servers.NAME]".to_owned()),
         RewriteError::Busy(_) | RewriteError::Changed(_) | RewriteError::Io { .. } => (EXIT_FAILED, String::new()),
     };
-    Printed { err: format!("{error}\n{hint}"), code, ..Printed::default() }
+    wrong(error, &hint, code)
 }
 
 /// Servers as they stand in the file, and what is to be said about them.
@@ -254,7 +258,7 @@ mod tests {
         let refused = home.run(&["add", "a", "y"]);
         assert_eq!(
             (refused.code, refused.err.as_str()),
-            (2, "there is a server named a already\n--force replaces it\n")
+            (2, "error: there is a server named a already\n  hint: --force replaces it\n")
         );
         assert_eq!(home.run(&["add", "--force", "a", "y"]).code, 0);
         assert_eq!(home.text(), "[mcp_servers.a]\ncommand = \"y\"\n");

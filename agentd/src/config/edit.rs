@@ -190,7 +190,19 @@ fn through_document(
     let mut document: DocumentMut = text.parse().map_err(|_| EditError::Form)?;
     let servers = document.get_mut("mcp_servers").and_then(Item::as_table_like_mut);
     servers.and_then(change).ok_or(EditError::Form)?;
-    Ok(document.to_string())
+    as_in(text, &document.to_string())
+}
+
+/// What toml_edit made of a text, with the text's line ends and byte order mark: it knows plain line ends only.
+fn as_in(text: &str, made: &str) -> Result<String, EditError> {
+    let mark = if text.starts_with('\u{feff}') && !made.starts_with('\u{feff}') { "\u{feff}" } else { "" };
+    let (ends, with_return) = (text.matches('\n').count(), text.matches("\r\n").count());
+    match with_return {
+        0 => Ok(format!("{mark}{made}")),
+        _ if with_return == ends => Ok(format!("{mark}{}", made.replace("\r\n", "\n").replace('\n', "\r\n"))),
+        // Which of both stood where is lost.
+        _ => Err(EditError::Form),
+    }
 }
 
 fn insert(servers: &mut dyn toml_edit::TableLike, name: &str, server: &McpServer) -> Option<()> {
@@ -216,6 +228,27 @@ mod tests {
 
     fn server(command: &str) -> McpServer {
         McpServer::new(Transport::Stdio(StdioServer { command: command.to_owned(), ..StdioServer::default() }))
+    }
+
+    #[test]
+    fn line_ends_and_a_byte_order_mark_stay_as_they_are() {
+        for (text, want) in [
+            ("\u{feff}a = 1\r\n[mcp_servers.x]\r\ncommand = \"b\"\r\n", "\u{feff}a = 1\r\n"),
+            ("\u{feff}[mcp_servers.x]\ncommand = \"b\"\n[log]\n", "\u{feff}[log]\n"),
+            (
+                "mcp_servers = { x = { command = \"b\" }, y = { command = \"c\" } }\r\n# c\r\n[log]\r\nlevel = \"warn\"\r\n",
+                "mcp_servers = { y = { command = \"c\" } }\r\n# c\r\n[log]\r\nlevel = \"warn\"\r\n",
+            ),
+        ] {
+            assert_eq!(remove(text, "x").unwrap(), want, "{text:?}");
+        }
+        let inline = "\u{feff}mcp_servers = {}\n";
+        assert_eq!(
+            put(inline, "x", &server("b"), false).unwrap(),
+            "\u{feff}mcp_servers = { x = { command = \"b\" } }\n"
+        );
+        let mixed = "# a\r\nmcp_servers = { x = { command = \"b\" } }\n";
+        assert_eq!(remove(mixed, "x"), Err(EditError::Form), "which line end stood where would be lost");
     }
 
     const FILE: &str = "# mine\n[log]   # yes\nlevel = \"warn\"\n\n# the git server\n[mcp_servers.git]\ncommand = \"a\" # why\n\n\

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_server_may_have_a_query_and_plain_http_but_no_credential() {
-        for url in ["http://nas.example:8080/mcp", "https://x.example/mcp?profile=work&monkey=1", "https://x.example?a"] {
+        for url in ["http://nas.example:8080/mcp", "https://x.example/mcp?profile=work&monkey=1", "https://x.example?a"]
+        {
             check_server(url).expect(url);
         }
         for url in [

@@ -23,7 +23,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use tokio::{runtime::Handle, time};
+use tokio::{runtime::Handle, sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -151,9 +151,15 @@ pub struct Pool {
     common: Arc<Common>,
     catalogs: Catalogs,
     books: Mutex<Books>,
+    /// True from the first configuration on.
+    begun: watch::Sender<bool>,
     /// Told when the secrets of projects are others than before.
     learnt: OnceLock<Learnt>,
 }
+
+/// How long who would wait for a server waits for the first configuration. The daemon answers before that, for it first
+/// ends what an earlier one left behind.
+const BEGIN_WAIT: Duration = Duration::from_secs(15);
 
 /// Hears that [`Pool::project_secrets`] has changed.
 type Learnt = Box<dyn Fn() + Send + Sync>;
@@ -180,7 +186,13 @@ impl Pool {
             runtime: Handle::try_current().ok(),
         };
         let common = Common::new(connect, state_dir);
-        Arc::new(Self { common, catalogs: Catalogs::default(), books: Mutex::new(books), learnt: OnceLock::new() })
+        Arc::new(Self {
+            common,
+            catalogs: Catalogs::default(),
+            books: Mutex::new(books),
+            begun: watch::Sender::new(false),
+            learnt: OnceLock::new(),
+        })
     }
 
     /// Takes the user's servers: starts what is new, stops what is gone, restarts what has changed, leaves the rest
@@ -195,6 +207,13 @@ impl Pool {
         }
         drop(books);
         self.common.note_change();
+        self.begun.send_replace(true);
+    }
+
+    /// Waits for the first configuration: before it no server can be started, and none is known.
+    async fn has_begun(&self) {
+        let mut begun = self.begun.subscribe();
+        let _ = time::timeout(BEGIN_WAIT, begun.wait_for(|begun| *begun)).await;
     }
 
     /// Has `tell` called whenever the secrets of projects have changed, before a server of theirs is started with them.
@@ -232,6 +251,7 @@ impl Pool {
     /// # Errors
     /// It is not known, or it did not come up.
     pub async fn restart(&self, view: &View, server: &str) -> Result<proto::McpServer, PoolError> {
+        self.has_begun().await;
         let (config, instance) = self.instance(view, server)?;
         let limit = STOP_MAX + super::server::start::timeout(config);
         match time::timeout(limit, instance.restart()).await {

@@ -1,7 +1,8 @@
 //! What a server wrote to its standard error: redacted, the end of it.
 //!
 //! The whole stream is redacted, and only then cut into lines and shortened: half a secret is not recognised. Refuses to
-//! keep up with a server that does nothing but write: above [`RATE`] the rest is dropped, and that is said.
+//! keep up with a server that does nothing but write: above [`RATE`] the rest is dropped, and that is said. What the
+//! redactor still holds back of a server that has fallen silent is shown as if it were the end, and kept when it is settled.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    time::Instant,
+    time::{self, Instant},
 };
 
 use crate::{
@@ -26,6 +27,9 @@ const LINE_MAX: usize = 8 << 10;
 /// Bytes a second that are redacted and kept. Many times what a chatty server writes; what is above it would push itself
 /// out of what is kept in a quarter of a second, and cost a core.
 const RATE: usize = 256 << 10;
+/// A server that writes nothing for so long is silent: what it has said is then shown. Soon enough for eyes, and rare
+/// enough to cost nothing.
+const SILENCE: Duration = Duration::from_millis(100);
 /// Bytes read at once.
 const READ: usize = 8 << 10;
 
@@ -39,7 +43,9 @@ pub struct Stderr {
 struct Ring {
     lines: VecDeque<String>,
     bytes: usize,
-    /// Lines that there ever were.
+    /// Whole lines that are held back in case they are the beginning of a secret, as they are if nothing more comes.
+    unsettled: Vec<String>,
+    /// Lines that there ever were, without those.
     count: u64,
     redactor: Redactor,
     /// Redactors that there were before it.
@@ -49,6 +55,7 @@ struct Ring {
 impl Ring {
     fn keep(&mut self, mut line: String) {
         line.truncate(line.floor_char_boundary(LINE_MAX));
+        self.unsettled.clear();
         self.count += 1;
         // An empty line takes a place, too.
         self.bytes += line.len() + 1;
@@ -78,7 +85,8 @@ impl Stderr {
     /// The last lines, oldest first.
     pub fn last(&self, lines: usize) -> Vec<String> {
         let ring = lock(&self.ring);
-        ring.lines.iter().skip(ring.lines.len().saturating_sub(lines)).cloned().collect()
+        let all = ring.lines.len() + ring.unsettled.len();
+        ring.lines.iter().chain(&ring.unsettled).skip(all.saturating_sub(lines)).cloned().collect()
     }
 
     /// How many lines there ever were.
@@ -97,7 +105,11 @@ impl Stderr {
         let mut intake = Intake::new(self);
         let mut buffer = vec![0; READ];
         let (mut since, mut read, mut dropped) = (Instant::now(), 0, 0_u64);
-        while let Ok(count @ 1..) = reader.read(&mut buffer).await {
+        loop {
+            let count = intake.read(&mut reader, &mut buffer).await;
+            if count == 0 {
+                break;
+            }
             if since.elapsed() >= Duration::from_secs(1) {
                 (since, read) = (Instant::now(), 0);
             }
@@ -138,6 +150,15 @@ impl Intake {
             (ring.redactor.stream(), ring.replaced)
         };
         Self { stderr, stream, replaced, rest: Vec::new(), line: String::new(), skips: false }
+    }
+
+    /// Bytes read; 0 at the end.
+    async fn read<R: AsyncRead + Unpin>(&self, reader: &mut R, buffer: &mut [u8]) -> usize {
+        if let Ok(read) = time::timeout(SILENCE, reader.read(buffer)).await {
+            return read.unwrap_or(0);
+        }
+        self.show_unsettled();
+        reader.read(buffer).await.unwrap_or(0)
     }
 
     fn push(&mut self, mut bytes: &[u8]) {
@@ -189,6 +210,15 @@ impl Intake {
         }
     }
 
+    /// Shows what is held back. The stream itself goes on: what comes next may tell that it was a secret's beginning.
+    fn show_unsettled(&self) {
+        let whole = format!("{}{}", self.line, self.stream.clone().finish());
+        // A line that has not ended may be half a secret.
+        let Some((lines, _)) = whole.rsplit_once('\n') else { return };
+        let cut = |line: &str| line.get(..line.floor_char_boundary(LINE_MAX)).unwrap_or_default().to_owned();
+        lock(&self.stderr.ring).unsettled = lines.split('\n').map(|line| cut(line.trim_end_matches('\r'))).collect();
+    }
+
     fn renew(&mut self) {
         let shown = self.stream.finish();
         self.add(&shown);
@@ -199,6 +229,7 @@ impl Intake {
     /// Forgets the line under way, for something of it will be missing.
     fn interrupt(&mut self) {
         let _half = self.stream.finish();
+        lock(&self.stderr.ring).unsettled.clear();
         self.rest.clear();
         self.line.clear();
         self.skips = true;
@@ -273,6 +304,28 @@ mod tests {
         assert!(stderr.last_since(count, 3).is_empty());
         stderr.push("one");
         assert_eq!(stderr.last_since(count, 3), ["one"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_silent_server_said_last_is_shown_once_and_hides_what_it_turns_out_to_be() {
+        let (mut writer, reader) = tokio::io::duplex(1 << 20);
+        let stderr = stderr();
+        let keeping = tokio::spawn(Arc::clone(&stderr).keep(reader));
+        writer.write_all(format!("listening\nwith {KEY}\nhalf").as_bytes()).await.unwrap();
+        time::sleep(SILENCE * 2).await;
+        let lines = stderr.last(9);
+        assert_eq!((lines.len(), &*lines[0]), (2, "listening"));
+        assert!(!lines[1].contains("1234"), "{lines:?}");
+        assert_eq!(stderr.last(1), lines[1..]);
+        writer.write_all(b" a line\n-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n").await.unwrap();
+        time::sleep(SILENCE * 2).await;
+        assert!(!stderr.last(9).join("\n").contains("MIIEvQ"), "{:?}", stderr.last(9));
+        writer.write_all(b"BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n-----END PRIVATE KEY-----\nend\n").await.unwrap();
+        drop(writer);
+        keeping.await.unwrap();
+        let lines = stderr.last(99);
+        assert_eq!((&*lines[0], &*lines[2], lines.last().unwrap().as_str()), ("listening", "half a line", "end"));
+        assert!(!lines.join("\n").contains("BKcwgg"), "{lines:?}");
     }
 
     #[test]

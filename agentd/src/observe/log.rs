@@ -42,6 +42,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 const MIB: u64 = 1024 * 1024;
 /// The log targets that are ours. Others say at most `warn`: an HTTP client's debug lines hold headers.
 const OUR_TARGETS: [&str; 3] = ["agentd", "proto", "agentctl"];
+/// Targets of others that put whole messages of servers, and so files of the user, into their warnings.
+const SILENT_TARGETS: [&str; 1] = ["rmcp"];
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +171,9 @@ fn limits(config: &LogConfig) -> Limits {
 
 fn targets(level: &str) -> Targets {
     let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
-    Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(OUR_TARGETS.map(|target| (target, level)))
+    let ours = OUR_TARGETS.map(|target| (target, level));
+    let others = Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(ours);
+    SILENT_TARGETS.iter().fold(others, |targets, silent| targets.with_target(*silent, LevelFilter::OFF))
 }
 
 /// UTC with milliseconds.
@@ -238,6 +242,7 @@ mod tests {
             debug!("two");
             debug!(target: "hyper::client", "three");
             warn!(target: "hyper::client", "four");
+            warn!(target: "rmcp::service", "a whole message of a server");
             log.apply(&config("error"));
             warn!("five");
             warn!(target: "hyper::client", "six");

@@ -25,7 +25,7 @@ pub(super) const STOP_GRACE: Duration =
     Duration::from_secs(supervisor::TERM_GRACE.as_secs() + supervisor::KILL_GRACE.as_secs() + 1);
 
 /// Sets the program that runs the supervisor, for a process that links this library but whose `main` does not call
-/// [`entry`]. The first call counts; without one it is this process's own program.
+/// [`super::entry`]. The first call counts; without one it is this process's own program.
 pub fn set_supervisor_program(program: PathBuf) {
     let _first = SUPERVISOR_PROGRAM.set(program);
 }

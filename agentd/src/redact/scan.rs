@@ -15,7 +15,7 @@ use super::{
 const PIECE_MAX: usize = 4096;
 
 /// The passes over one text.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scan {
     anchors: Progress,
     runs: usize,

@@ -27,6 +27,7 @@ const NUMBERED_MAX: usize = 64 * 1024;
 
 /// A text on its way. What [`Self::push`] and [`Self::finish`] return, joined, is what the redactor makes of the
 /// whole.
+#[derive(Clone)]
 pub struct Stream {
     redactor: Redactor,
     vault: Option<Arc<Vault>>,

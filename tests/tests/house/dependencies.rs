@@ -96,7 +96,7 @@ fn each_replaceable_package_is_named_where_it_belongs_only() {
                 {
                     true => _ = at_home.insert(package),
                     false => {
-                        broken.push(format!("{}:{number} names {package}, which belongs to {home:?}", source.path))
+                        broken.push(format!("{}:{number} names {package}, which belongs to {home:?}", source.path));
                     }
                 }
             }

@@ -108,6 +108,7 @@ fn a_wedged_server_is_found_and_replaced() {
         let output = rig.call("wedged", "stop", &json!({}));
         assert!(output.code != Some(0) && output.stderr.contains("1"), "{output:?}");
     }
+    // Found out by three questions that are not answered, each with a deadline of its own.
     let server = rig.wait_for("wedged", "another process", |server| {
         server["state"] == "ready" && server["pid"].as_u64() != Some(u64::from(pid))
     });
@@ -120,13 +121,13 @@ fn a_wedged_server_is_found_and_replaced() {
 fn a_slow_call_with_progress_outlives_its_time_out() {
     let rig = Rig::new(&[Server::chaos("slow", &[]).keys("tool_timeout_sec = 5")]);
     rig.wait("slow", "ready");
-    let silent = rig.desk.ctl(["mcp", "call", "slow", "slow", "{\"seconds\": 20}"]).start();
     let begin = Instant::now();
-    assert_eq!(rig.text("slow", "slow", &json!({"seconds": 20, "progress": true})), "slow for 20 s");
+    let long = rig.desk.ctl(["mcp", "call", "slow", "slow", "{\"seconds\": 20, \"progress\": true}"]).start();
+    let output = rig.call("slow", "slow", &json!({"seconds": 20}));
+    assert!(output.code != Some(0) && output.stderr.contains('5'), "{output:?}");
+    assert!((5..12).contains(&output.elapsed.as_secs()), "{:?}", output.elapsed);
+    assert_eq!(long.finish_within(UP).expect_ok().stdout.trim_end(), "slow for 20 s");
     assert!(begin.elapsed() >= Duration::from_secs(20));
-    let output = silent.finish_within(UP);
-    assert!(output.code != Some(0) && output.stderr.contains("5"), "{output:?}");
-    assert!(output.elapsed < Duration::from_secs(12), "{:?}", output.elapsed);
     rig.wait_note("slow", "cancelled", "");
     rig.close();
 }
@@ -156,7 +157,7 @@ fn a_crash_loop_costs_little() {
     assert!(share < 0.02, "{:.1} % of one core: {used:?}", share * 100.0);
     let server = rig.server("looping");
     assert!((2..20).contains(&server["restarts"].as_u64().unwrap()), "{server}");
-    assert_eq!(rig.desk.answer(["hello"]).trim(), "echo: hello");
+    assert!(rig.desk.answer(["hello"]).trim().ends_with("hello"));
     rig.close();
 }
 

@@ -75,7 +75,7 @@ fn a_server_that_starts_while_the_daemon_ends_is_gone_too() {
     for signal in [Signal::TERM, Signal::KILL] {
         let mut rig = Rig::new(&[
             Server::chaos("slow", &["--start-delay", "20000", "--ignore-term"]),
-            Server::chaos("mute", &["--hang-initialize", "--ignore-eof"]),
+            Server::chaos("mute", &["--hang-initialize", "--era", "legacy", "--ignore-eof"]),
         ]);
         rig.wait_note("slow", "starts", "");
         rig.wait_note("mute", "starts", "");

@@ -39,7 +39,7 @@ fn the_reference_server_does_not_see_the_key_either() {
         home.set_env("UNNAMED", "not-for-servers");
         vec![
             Server::command("everything", real.path("everything"), &[]),
-            Server::command("shell", real.path("shell"), &[]).keys("env = { ALLOW_COMMANDS = \"env\" }"),
+            Server::command("shell", real.path("shell"), &[]).keys("env = { ALLOW_COMMANDS = \"printenv\" }"),
         ]
     }) else {
         return;
@@ -47,18 +47,16 @@ fn the_reference_server_does_not_see_the_key_either() {
     rig.wait("everything", "ready");
     assert_harmless(&rig, &rig.text("everything", "get-env", &json!({})));
     rig.wait("shell", "ready");
-    assert_harmless(&rig, &rig.text("shell", "shell_execute", &json!({"command": ["env"]})));
+    assert_harmless(&rig, &rig.text("shell", "shell_execute", &json!({"command": ["printenv"]})));
     rig.close();
 }
 
 #[test]
 fn the_configuration_may_not_pass_the_key_on() {
-    for keys in ["env_vars = [\"DEEPSEEK_API_KEY\"]", "env = { DEEPSEEK_API_KEY = \"x\" }"] {
-        let rig = Rig::new(&[]);
-        let server = Server::chaos("s", &[]).keys(keys);
-        crate::rig::configure(&rig.desk.home, &rig.tag, &[server], "");
-        let output = rig.desk.ctl(["daemon", "reload"]).run();
-        assert!(output.code == Some(2) && output.stderr.contains("provider's key"), "{keys}: {output:?}");
-        rig.close();
-    }
+    let rig = Rig::new(&[]);
+    let server = Server::chaos("s", &[]).keys("env_vars = [\"DEEPSEEK_API_KEY\"]");
+    crate::rig::configure(&rig.desk.home, &rig.tag, &[server], "");
+    let output = rig.desk.ctl(["daemon", "reload"]).run();
+    assert!(output.code == Some(2) && output.stderr.contains("provider's key"), "{output:?}");
+    rig.close();
 }

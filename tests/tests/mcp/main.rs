@@ -11,6 +11,7 @@ mod desk;
 mod dying;
 mod ending;
 mod environment;
+mod http;
 mod import;
 mod projects;
 mod real;

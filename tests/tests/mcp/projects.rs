@@ -28,8 +28,9 @@ fn a_server_of_scope_user_is_one_process_and_one_of_scope_project_is_one_for_eac
     assert_ne!(here.1, there.1);
     assert_eq!(ask("own", &rig.desk.project).0, here.0, "the same process again");
     assert_eq!(ask("shared", &rig.desk.project).0, ask("shared", &other).0);
-    let logs = rig.desk.ctl(["mcp", "logs", "own"]).cwd(&other).run().expect_ok().stdout;
-    assert!(logs.contains(other.to_str().unwrap()) && !logs.contains(rig.desk.project.to_str().unwrap()), "{logs}");
+    let logs = || rig.desk.ctl(["mcp", "logs", "own"]).cwd(&other).run().expect_ok().stdout;
+    assert!(holds_within(UP, || logs().contains(other.to_str().unwrap())), "{}", logs());
+    assert!(!logs().contains(rig.desk.project.to_str().unwrap()), "{}", logs());
     rig.close();
 }
 

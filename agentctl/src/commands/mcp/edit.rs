@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use proto::{ReloadRequest, Request, Response};
+use proto::{ReloadReport, ReloadRequest, Request, Response};
 
 use crate::{
     app::App,
@@ -33,7 +33,30 @@ fn reload(app: &App) -> Outcome {
         return print("agentd does not run; its next start takes this\n");
     };
     match client.call(Request::Reload(ReloadRequest {}), client::QUICK)? {
-        Response::Reload(report) => print(&sanitize::neutralise(&format!("agentd: {}", daemon::reloaded(&report)))),
+        Response::Reload(report) => print(&sanitize::neutralise(&taken(&report))),
         _ => super::unexpected(),
+    }
+}
+
+/// That the daemon runs with the change. Nothing when there was none: what was typed has been answered.
+fn taken(report: &ReloadReport) -> String {
+    if report.changed.is_empty() {
+        return String::new();
+    }
+    format!("agentd runs with it now; {}", daemon::reloaded(report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_that_the_daemon_has_taken_a_change_and_nothing_where_there_was_none() {
+        let report = |changed: &[&str]| ReloadReport {
+            changed: changed.iter().map(|&name| name.to_owned()).collect(),
+            ..ReloadReport::default()
+        };
+        assert_eq!(taken(&report(&["mcp_servers.git"])), "agentd runs with it now; changed: mcp_servers.git\n");
+        assert_eq!(taken(&report(&[])), "");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proto::{McpListRequest, McpProject, McpReport, McpServer, Request, Response};
 
-use super::program::Program;
+use super::{approve, program::Program};
 use crate::{
     app::App,
     cli::View,
@@ -107,9 +107,7 @@ pub(super) fn unapproved(project: &McpProject) -> String {
     if !project.approved {
         let servers = counted(project.servers.len() as u64, "server", "servers");
         let _ = writeln!(text, "{} names {servers} that you have not approved:", project.path);
-        for server in &project.servers {
-            let _ = writeln!(text, "  {}: {}", server.name, server.value);
-        }
+        text.push_str(&approve::commands(project));
     }
     for fault in &project.faults {
         let _ = writeln!(text, "{}: {fault}", project.path);

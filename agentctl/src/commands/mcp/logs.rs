@@ -14,11 +14,15 @@ use crate::{
 /// Between two looks at a followed server: soon enough for eyes, and next to nothing for the daemon.
 const LOOK: Duration = Duration::from_millis(500);
 
-pub(super) fn run(app: &App, request: McpLogsRequest, follow: bool) -> Outcome {
+pub(super) fn run(app: &App, request: &McpLogsRequest, follow: bool) -> Outcome {
     let mut client = app.open()?;
     let whole = McpLogsRequest { lines: 0, ..request.clone() };
     if !follow {
-        return print(&fetch(&mut client, request)?);
+        let lines = fetch(&mut client, request.clone())?;
+        if lines.is_empty() {
+            app.note(&format!("{} has written nothing to its standard error", request.server));
+        }
+        return print(&lines);
     }
     let mut seen = fetch(&mut client, whole.clone())?;
     print(seen.get(seen.len().saturating_sub(request.lines as usize)..).unwrap_or_default())?;

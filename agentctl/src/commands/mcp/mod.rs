@@ -39,7 +39,7 @@ pub(super) fn run(app: &App, command: McpCommand) -> Outcome {
         McpCommand::Restart { server, view } => restart::run(app, server, &view),
         McpCommand::Logs { server, lines, follow, directory } => {
             let cwd = place(directory.as_deref())?;
-            logs::run(app, proto::McpLogsRequest { cwd, server, lines }, follow)
+            logs::run(app, &proto::McpLogsRequest { cwd, server, lines }, follow)
         }
         McpCommand::Doctor { view } => doctor::run(app, &view),
         McpCommand::Add(passed) => edit::run(app, "add", passed.args),

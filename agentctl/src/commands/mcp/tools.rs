@@ -26,7 +26,8 @@ pub(super) fn run(app: &App, server: String, view: &View) -> Outcome {
 
 fn text(report: &McpToolsReport) -> String {
     if report.tools.is_empty() {
-        return "no tools are known; agentctl mcp list shows how the servers are\n".to_owned();
+        let hint = "a server that starts lists its own in a moment; agentctl mcp list shows how the servers are";
+        return format!("no tools are known yet: {hint}\n");
     }
     let mut servers: Vec<&str> = report.tools.iter().map(|tool| tool.server.as_str()).collect();
     servers.sort_unstable();

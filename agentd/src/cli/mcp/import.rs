@@ -9,7 +9,7 @@ use std::{
 
 use clap::Args;
 
-use super::{EXIT_FAILED, Place, Printed, failed, shown};
+use super::{EXIT_FAILED, Place, Printed, failed, shown, wrong};
 use crate::{
     config::{
         Config, McpServers,
@@ -67,7 +67,7 @@ pub(super) fn run(args: &ImportArgs, place: &Place<'_>, input: &mut dyn Read) ->
 }
 
 fn not_done(what: &str) -> Printed {
-    Printed { err: format!("{what}\n"), code: EXIT_FAILED, ..Printed::default() }
+    wrong(what, "", EXIT_FAILED)
 }
 
 fn read(file: &Path, input: &mut dyn Read) -> io::Result<String> {
@@ -119,7 +119,7 @@ fn shown_only(import: &Import) -> Printed {
 fn written(import: &Import, force: bool, place: &Place<'_>) -> Printed {
     if import.servers.is_empty() {
         return Printed {
-            err: format!("{}no server was written\n", refused(import)),
+            err: format!("{}error: no server was written\n", refused(import)),
             code: EXIT_FAILED,
             ..Printed::default()
         };

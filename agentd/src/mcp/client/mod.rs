@@ -4,7 +4,7 @@
 //! bounded, a call that is given up is cancelled at the server, and the end of the connection fails what is under way
 //! at once.
 //!
-//! - [`line`], [`ids`], [`flight`], [`pipe`]: messages over the standard streams of a process.
+//! - [`mod@line`], [`ids`], [`flight`], [`pipe`]: messages over the standard streams of a process.
 //! - [`http`]: messages over Streamable HTTP.
 //! - [`greet`], [`negotiate`]: which protocol is spoken, on one connection and over several.
 //! - [`rpc`], [`answers`], [`changes`], [`handler`]: a connection at work.

@@ -35,6 +35,9 @@ pub(super) fn not_ready(instance: &Instance) -> PoolError {
 
 impl Pool {
     pub(super) async fn serve(&self, view: &View, mut call: PoolCall) -> Result<CallResult, PoolError> {
+        if call.wait == Wait::ForStart {
+            self.has_begun().await;
+        }
         let (config, instance) = self.instance(view, &call.server)?;
         let failed = |error| PoolError::Failed { server: instance.key.name.clone(), error };
         if !config.offers(&call.tool) {
@@ -85,6 +88,7 @@ impl Pool {
     pub(super) async fn all_required(&self, view: &View) -> Result<(), PoolError> {
         let required = view.servers().filter(|(_, _, config)| config.enabled && config.required);
         let waits = required.map(|(name, ..)| async move {
+            self.has_begun().await;
             let (config, instance) = self.instance(view, name)?;
             match up(&instance, config, Wait::ForStart).await {
                 Some(_) => Ok(()),

@@ -112,18 +112,25 @@ fn named(instance: &Arc<Instance>) -> (String, State) {
 fn warnings_of(name: &str, status: &Status) -> Vec<String> {
     let mut said = Vec::new();
     if status.state == State::Failed {
-        let cure = if status.cure.is_empty() { format!("type: agentctl mcp logs {name}") } else { status.cure.clone() };
-        let cure = cure.replace("NAME", name);
+        let cure =
+            if status.cure.is_empty() { format!("type: agentctl mcp logs {name}") } else { cure_of(name, status) };
         said.push(format!("MCP server {name} has failed: {}; {cure}", status.why));
     }
     said.extend(status.left_out.iter().map(|why| format!("MCP server {name}: {why}")));
     said
 }
 
+fn cure_of(name: &str, status: &Status) -> String {
+    status.cure.replace("NAME", name)
+}
+
 fn say_how_it_is(row: &mut proto::McpServer, status: &Status) {
     let now = Instant::now();
     row.state = status.state.name().to_owned();
-    row.error = status.why.clone();
+    row.error = match status.cure.is_empty() || status.why.is_empty() {
+        true => status.why.clone(),
+        false => format!("{}; {}", status.why, cure_of(&row.name, status)),
+    };
     row.era = status.era.map_or("", crate::mcp::client::Era::name).to_owned();
     row.server = status.server.clone();
     row.pid = status.pid;

@@ -78,7 +78,7 @@ impl Judges {
 }
 
 /// Where a pass stands.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::redact) struct Progress {
     /// Anchors that begin before this byte are decided.
     pub(in crate::redact) from: usize,

@@ -2,8 +2,9 @@
 //! stand in for it and it for them.
 //!
 //! A file tool is a [`FileTool`]: a spec, an effect and a function that runs on a blocking thread with the project's
-//! jail. Where a server has the role of the file tools, [`served`] lies between the two. The command tool is [`shell`], the one that remembers what the user wants is [`preference`]. Arguments are
-//! checked against the spec's schema before anything else.
+//! jail. Where a server has the role of the file tools, [`served`] lies between the two. The command tool is [`shell`],
+//! the one that remembers what the user wants is [`preference`]. Arguments are checked against the spec's schema before
+//! anything else.
 
 mod again;
 mod arguments;

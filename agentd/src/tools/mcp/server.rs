@@ -3,12 +3,12 @@
 //! Refuses to send a server what stands for a hidden value. Who may run it is judged by what is known of it now, not
 //! by what was known when the conversation began: an approval that was taken back is.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Map, Value};
 
 use super::{
-    super::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, ToolSpec},
+    super::{Alone, BoxFuture, Judgement, Rests, Tool, ToolContext, ToolOutput, ToolSpec, is_secret},
     outcome,
 };
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
     },
     redact::has_marker,
 };
+
+/// No system takes a longer path: what is longer is a text.
+const PATH_MAX: usize = 4_096;
 
 /// A tool of a server.
 pub(super) struct ServerTool {
@@ -70,6 +73,15 @@ fn hidden(context: &ToolContext, arguments: &Value, only_reads: bool) -> Option<
     (written && !only_reads).then(|| "a [REDACTED] marker stands for a hidden value and goes to no server".to_owned())
 }
 
+/// True when an argument names a secret file: a path, a `file:` address, `HEAD:.env`.
+fn names_secret(arguments: &Value) -> bool {
+    let mut found = false;
+    each_text(arguments, &mut |text| {
+        found |= text.len() <= PATH_MAX && text.split([':', '?', '#']).any(|path| is_secret(Path::new(path.trim())));
+    });
+    found
+}
+
 /// Every text in a value, names of fields included.
 fn each_text(value: &Value, visit: &mut impl FnMut(&str)) {
     match value {
@@ -115,6 +127,10 @@ impl Tool for ServerTool {
         }
         let reason = match now.approval {
             ApprovalMode::Approve => return Judgement::Allow,
+            // No jail is around a server; the list of secret files holds wherever the model reads by itself.
+            ApprovalMode::Auto if now.read_only && names_secret(arguments) => {
+                format!("an argument of {} names a file of secrets", now.tool)
+            }
             ApprovalMode::Auto if now.read_only => return Judgement::Allow,
             ApprovalMode::Auto => format!("{} does not say that {} only reads", now.server, now.tool),
             ApprovalMode::Prompt => format!("you are to be asked before {} of {} runs", now.tool, now.server),

@@ -173,6 +173,21 @@ fn who_may_run_a_server_s_tool_follows_its_approval_and_what_it_says_of_itself()
 }
 
 #[test]
+fn a_read_of_a_secret_file_through_a_server_asks_first() {
+    let tools = [tool("show", true, ApprovalMode::Auto), tool("view", true, ApprovalMode::Approve)];
+    let bench = bench(Fake::new(|_| said("")).with_tools(tools));
+    for path in ["/home/u/.ssh/id_rsa", ".env", "HEAD:.env", "file:///p/.npmrc", "../key.pem"] {
+        let arguments = json!({"paths": [path]});
+        let Judgement::Ask { reason, .. } = bench.judge("mcp__git__show", &arguments) else { panic!("{path}") };
+        assert!(reason.contains("names a file of secrets"), "{reason}");
+        assert_eq!(bench.judge("mcp__git__view", &arguments), Judgement::Allow, "the user has said so");
+    }
+    for text in ["src/main.rs", "what is in the environment?", "https://x.example/a?b=c", "HEAD"] {
+        assert_eq!(bench.judge("mcp__git__show", &json!({"a": text})), Judgement::Allow, "{text}");
+    }
+}
+
+#[test]
 fn a_hidden_value_goes_to_no_server() {
     let tools = [tool("commit", false, ApprovalMode::Approve), tool("log", true, ApprovalMode::Auto)];
     let bench = bench(Fake::new(|_| said("")).with_tools(tools));

@@ -109,7 +109,11 @@ async fn a_server_that_hangs_is_given_up_at_its_time_out() {
     assert!((30.0..31.5).contains(&began.elapsed().as_secs_f64()));
     assert_eq!(bench.fake.given_up.load(Ordering::SeqCst), 1);
     assert!(bench.fake.lines("b")[0].was_stopped.load(Ordering::SeqCst), "nothing is left of a start that failed");
-    assert_eq!(bench.row(&user, "b").error, "it did not start within 30 s; it wrote last: loading the model");
+    assert_eq!(
+        bench.row(&user, "b").error,
+        "it did not start within 30 s; it wrote last: loading the model; see what it does with: agentctl mcp logs b; or \
+             give it more time with startup_timeout_sec"
+    );
     bench.until(&view(&user), "a", "ready").await;
     bench.until(&view(&user), "b", "ready").await;
 }
