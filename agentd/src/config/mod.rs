@@ -32,6 +32,7 @@ pub use kind::{Kind, Value};
 pub use load::{Diff, Env, Loaded, Source, file_path};
 pub use mcp::{ApprovalMode, HttpServer, McpServer, McpServers, Protocol, Role, Scope, StdioServer, Transport};
 pub use project::{PROJECT_FILE, tighten};
+pub(crate) use table::nearest;
 pub use table::{KEYS, nearest_key};
 
 /// A checked configuration. Every field has a default; every key is in the table that `config show` prints.

@@ -423,7 +423,7 @@ pub fn nearest_key(full_name: &str) -> Result<&'static Key, Option<String>> {
 }
 
 /// The candidate that a slip of the finger could have meant: at most a third of its letters differ.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))

@@ -21,7 +21,7 @@ const STARTS_MAX: usize = 4;
 pub(super) struct Common {
     /// Makes connections.
     pub(super) connect: Arc<dyn Connect>,
-    /// Who starts a server holds a permit of it.
+    /// Who starts a server holds a permit of it, for a while.
     pub(super) starts: Arc<Semaphore>,
     /// The redactor of the moment.
     pub(super) texts: Texts,

@@ -12,6 +12,7 @@
 //! - [`project_file`]: the servers that a project brings itself; [`approvals`]: which of them the user approved.
 //! - [`import`]: the files of other programs.
 //! - [`shown`]: what of a server's words may be shown. [`known`]: what is remembered between starts.
+//! - [`spelled`]: a command line as people type it.
 //! - [`stderr`]: what a server wrote to its standard error, redacted, the end of it.
 
 mod approvals;
@@ -25,6 +26,7 @@ pub mod pool;
 pub mod project_file;
 pub mod server;
 mod shown;
+pub(crate) mod spelled;
 pub mod stderr;
 #[cfg(test)]
 mod testing;

@@ -74,6 +74,7 @@ impl Listed {
         for remote in tools {
             match tool(remote, &redactor) {
                 Ok(tool) => shown.push(tool),
+                Err(why) if left_out.iter().any(|said| said == why) => {}
                 Err(why) => left_out.push(why.to_owned()),
             }
         }
@@ -102,10 +103,10 @@ impl Listed {
 fn tool(remote: &RemoteTool, redactor: &Redactor) -> Result<RemoteTool, &'static str> {
     let name = redactor.text(&remote.name);
     if name.as_str() != remote.name || remote.name.is_empty() || remote.name.len() > NAME_MAX {
-        return Err("a tool was left out: its name is empty, too long or holds a secret");
+        return Err("tools were left out whose name is empty, too long or holds a secret");
     }
     if remote.schema.to_string().len() > SCHEMA_MAX {
-        return Err("a tool was left out: its schema is too large");
+        return Err("tools were left out whose schema is too large");
     }
     let (schema, _) = redactor.json(&remote.schema);
     // What is no object is no schema of arguments: a provider would refuse the whole request for it.
@@ -191,7 +192,7 @@ mod tests {
             remote("list", "", json!([])),
         ];
         let listed = Listed::of(&tools, &[], &texts);
-        assert_eq!((listed.tools.len(), listed.left_out.len()), (1, 3));
+        assert_eq!((listed.tools.len(), listed.left_out.len()), (1, 2));
         assert!(listed.tools[0].schema.is_object());
         assert_eq!(texts.line(" a\n  s3cret-value-1\tb "), "a [REDACTED] b");
     }

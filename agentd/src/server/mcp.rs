@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Origin;
 use crate::{
-    config::McpServer,
+    config::{self, McpServer},
     daemon::Daemon,
     mcp::{
         client::CALL_CAP,
@@ -104,7 +104,7 @@ impl<'a> Desk<'a> {
             return Err(Failure::new(ErrorKind::Refused, message).hint("agentctl mcp approve shows the file and asks"));
         }
         let names = self.view.user.keys().chain(self.view.own.keys()).map(String::as_str);
-        let hint = match told::nearest(name, names) {
+        let hint = match config::nearest(name, names) {
             Some(near) => format!("did you mean {near}?"),
             None => "agentctl mcp list shows what there is; agentctl mcp add NAME -- COMMAND adds one".to_owned(),
         };
@@ -156,7 +156,7 @@ impl<'a> Desk<'a> {
         if tools.is_empty() {
             return Ok(call.tool.clone());
         }
-        let hint = match told::nearest(&call.tool, tools.iter().map(|tool| tool.tool.as_str())) {
+        let hint = match config::nearest(&call.tool, tools.iter().map(|tool| tool.tool.as_str())) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("agentctl mcp tools {} shows what there is", call.server),
         };

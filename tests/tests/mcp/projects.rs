@@ -127,3 +127,18 @@ fn the_real_server_of_a_project_sees_only_its_files() {
     assert!(!result(&rig.desk).contains("of the other"), "{}", result(&rig.desk));
     rig.close();
 }
+
+#[test]
+fn what_an_approved_file_gives_to_its_servers_is_hidden_wherever_they_say_it() {
+    let rig = Rig::new(&[]);
+    let secret = "tell-nobody-of-this-1";
+    let mut file: Value = serde_json::from_str(&project_file(&rig, "1")).unwrap();
+    file["mcpServers"]["own"]["env"] = json!({"ACME_TOKEN": secret});
+    fs::write(rig.desk.project.join(".mcp.json"), file.to_string()).unwrap();
+    rig.desk.ctl(["mcp", "approve", "--yes"]).run().expect_ok();
+    assert_eq!(rig.text("own", "echo", &json!({"text": format!("it is {secret}")})), "it is [REDACTED]");
+    rig.text("own", "stderr", &json!({"text": format!("using {secret}")}));
+    let logged = || rig.desk.ctl(["mcp", "logs", "own"]).run().expect_ok().stdout;
+    assert!(holds_within(UP, || logged().contains("using [REDACTED]")), "{}", logged());
+    rig.close();
+}

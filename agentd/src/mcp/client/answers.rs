@@ -11,6 +11,11 @@ use super::{CallResult, Part, RemoteTool, TOOLS_MAX, ToolList};
 
 /// Longest name of a tool. The protocol allows 128 characters.
 const NAME_MAX: usize = 128;
+/// Sentences about what was left out of a list: they stand in the log and in `status`. More is only counted.
+const LEFT_OUT_MAX: usize = 20;
+/// Longest word of a server's own that is repeated in an error: a method, a version, its name. A longer one is not cut:
+/// half a secret would not be recognised.
+const WORD_MAX: usize = 256;
 /// Most bytes of all tools of a server, as JSON. The largest list that was met had 80 KB; what is larger than this could
 /// be offered to no model.
 const LIST_MAX: usize = 4 << 20;
@@ -41,6 +46,7 @@ pub(super) struct Listing {
     list: ToolList,
     names: HashSet<String>,
     bytes: usize,
+    unsaid: usize,
 }
 
 impl Listing {
@@ -75,16 +81,28 @@ impl Listing {
 
     /// Notes, once, that something was left out.
     pub(super) fn leave_out(&mut self, why: String) {
-        // As many as there may be tools: a page of faulty tools is bounded by its bytes alone.
-        if self.list.left_out.len() < TOOLS_MAX && !self.list.left_out.contains(&why) {
+        if self.list.left_out.contains(&why) {
+            return;
+        }
+        if self.list.left_out.len() < LEFT_OUT_MAX {
             self.list.left_out.push(why);
+        } else {
+            self.unsaid += 1;
         }
     }
 
     /// The list.
-    pub(super) fn into_list(self) -> ToolList {
+    pub(super) fn into_list(mut self) -> ToolList {
+        if self.unsaid > 0 {
+            self.list.left_out.push(format!("and {} more of the kind", self.unsaid));
+        }
         self.list
     }
+}
+
+/// A word of a server's as an error may repeat it.
+pub(super) fn word(word: &str) -> &str {
+    if word.len() > WORD_MAX { "(too long to be shown)" } else { word }
 }
 
 fn remote_tool(tool: Value) -> Result<RemoteTool, String> {
@@ -135,7 +153,7 @@ pub(super) fn outcome(result: Value) -> Result<Outcome, String> {
             let state = result.remove("requestState").and_then(|state| state.as_str().map(str::to_owned));
             Ok(Outcome::Asks { requests, state })
         }
-        Some(other) => Err(format!("the result is of the type {other:?}, which was not asked for")),
+        Some(other) => Err(format!("the result is of the type {:?}, which was not asked for", word(other))),
     }
 }
 
@@ -245,6 +263,15 @@ mod tests {
         assert_eq!(list.tools[0].schema, json!({"type": "object"}));
         assert!(list.tools[0].read_only && !list.tools[0].idempotent && list.tools[1].idempotent);
         assert_eq!(list.left_out.len(), 5, "{:?}", list.left_out);
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_within_bounds() {
+        let mut listing = Listing::default();
+        listing.add((0..90).map(|number| json!({"name": format!("t{number}"), "inputSchema": 1})).collect());
+        let said = listing.into_list().left_out;
+        assert_eq!((said.len(), &*said[LEFT_OUT_MAX]), (LEFT_OUT_MAX + 1, "and 70 more of the kind"));
+        assert!(word(&"x".repeat(WORD_MAX + 1)).starts_with('('));
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub(super) const SPOILT: ErrorCode = ErrorCode(i32::MIN);
 /// What an error without a code of its own gets: JSON-RPC's "internal error".
 const INTERNAL: i64 = -32603;
 
+/// Longest message of an error. A longer one is not cut, for half a secret would not be recognised, and who redacts it
+/// does so on the threads that serve everybody.
+const MESSAGE_MAX: usize = 64 << 10;
+
 /// How the answer to a request is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -203,7 +207,11 @@ fn refusal(error: &RawValue) -> ErrorData {
     let value: Value = serde_json::from_str(error.get()).unwrap_or_default();
     let code = value.get("code").and_then(Value::as_i64).unwrap_or(INTERNAL);
     let code = i32::try_from(code).ok().map(ErrorCode).filter(|code| *code != SPOILT);
-    let message = value.get("message").and_then(Value::as_str).map_or_else(|| error.get().to_owned(), str::to_owned);
+    let message = value.get("message").and_then(Value::as_str).unwrap_or_else(|| error.get());
+    let message = match message.len() {
+        0..=MESSAGE_MAX => message.to_owned(),
+        bytes => format!("an error with a message of {bytes} bytes, which is too long to be shown"),
+    };
     ErrorData::new(code.unwrap_or(ErrorCode::INTERNAL_ERROR), message, value.get("data").cloned())
 }
 
@@ -311,6 +319,13 @@ mod tests {
             let expected = format!(r#"{{"jsonrpc":"2.0","id":3,"error":{expected}}}"#);
             assert_eq!(heard(&flight(&[3]), &line), expected);
         }
+    }
+
+    #[test]
+    fn an_error_without_measure_is_told_by_its_size() {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":3,"error":{{"message":"{}"}}}}"#, "x".repeat(1 << 20));
+        let heard = heard(&flight(&[3]), &line);
+        assert!(heard.contains("a message of 1048576 bytes") && heard.len() < 200, "{}", heard.len());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use rmcp::{
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Era, flight::SPOILT};
+use super::{Era, answers::word, flight::SPOILT};
 
 /// A server that knows `server/discover` answers within this; after it, it is asked in the older way, too. Long enough
 /// for a Python server to start.
@@ -192,7 +192,7 @@ fn discovered(answer: Result<ServerResult, ErrorData>) -> Result<ServerPeerInfo,
     };
     let version = select_protocol_version(&MODERN, &result.supported_versions);
     let version = version.ok_or_else(|| {
-        let spoken: Vec<_> = result.supported_versions.iter().map(ProtocolVersion::as_str).take(5).collect();
+        let spoken: Vec<_> = result.supported_versions.iter().map(|version| word(version.as_str())).take(5).collect();
         format!("it speaks only {}", spoken.join(", "))
     })?;
     Ok(ServerPeerInfo::from_discover_result(version, result))

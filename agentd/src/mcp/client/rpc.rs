@@ -59,9 +59,9 @@ impl Rpc {
         let Agreed { era, server } = agreed;
         let named = server.server_info.as_ref();
         let info = ServerInfo {
-            name: named.map_or_else(String::new, |server| server.name.clone()),
-            version: named.map_or_else(String::new, |server| server.version.clone()),
-            protocol: server.protocol_version.to_string(),
+            name: named.map_or_else(String::new, |server| answers::word(&server.name).to_owned()),
+            version: named.map_or_else(String::new, |server| answers::word(&server.version).to_owned()),
+            protocol: answers::word(&server.protocol_version.to_string()).to_owned(),
         };
         let listens = era == Era::Modern && changes::told_of(&server.capabilities);
         let over = transport.over();
@@ -150,6 +150,7 @@ impl Rpc {
     fn answer(&self, asked: &Value) -> Result<Value, ClientError> {
         let method = asked.get("method").and_then(Value::as_str).unwrap_or_default();
         if method != "elicitation/create" {
+            let method = answers::word(method);
             return Err(ClientError::BadAnswer(format!("it asks for {method:?}, which was not offered")));
         }
         let schema = asked.get("params").and_then(|params| params.get("requestedSchema"));

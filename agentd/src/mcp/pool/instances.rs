@@ -12,7 +12,8 @@ use crate::{
     sync::lock,
 };
 
-/// Instances that are held. One of a project that is idle costs a few kilobytes; beyond this the longest unused go.
+/// Instances that are held. One of a project that is idle or has failed costs a few kilobytes, and the failed one a try
+/// now and then; beyond this the longest unused go.
 const INSTANCES_MAX: usize = 256;
 /// Servers of projects that run at the same time: 60 MB and more each. Beyond this the longest unused are stopped, as
 /// they would be after ten minutes in any case; one that is at work stays.
@@ -199,8 +200,10 @@ fn make_room(books: &mut Books) {
     if books.instances.len() < INSTANCES_MAX {
         return;
     }
-    let idle = |instance: &Instance| instance.key.project.is_some() && instance.status().state == State::Idle;
-    let longest = books.instances.values().filter(|instance| idle(instance));
+    let is_spare = |instance: &Instance| {
+        instance.key.project.is_some() && matches!(instance.status().state, State::Idle | State::Failed)
+    };
+    let longest = books.instances.values().filter(|instance| is_spare(instance));
     if let Some(instance) = longest.max_by_key(|instance| instance.figures.unused_for()).cloned() {
         instance.stop();
         books.instances.remove(&instance.key);

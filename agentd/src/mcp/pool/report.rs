@@ -7,9 +7,12 @@ use tokio::time::Instant;
 use super::{Pool, View};
 use crate::{
     config::{McpServer, Transport},
-    mcp::server::{
-        Instance, Source, State,
-        status::{Status, millis},
+    mcp::{
+        server::{
+            Instance, Source, State,
+            status::{Status, millis},
+        },
+        spelled,
     },
     sync::lock,
 };
@@ -53,16 +56,13 @@ impl Pool {
     }
 
     fn say_what_it_is(&self, row: &mut proto::McpServer, source: Source, config: &McpServer) {
-        let (transport, command) = match &config.transport {
-            Transport::Stdio(stdio) => {
-                let words = std::iter::once(&stdio.command).chain(&stdio.args);
-                ("stdio", words.map(String::as_str).collect::<Vec<_>>().join(" "))
-            }
-            Transport::Http(http) => ("http", http.url.clone()),
+        let transport = match &config.transport {
+            Transport::Stdio(_) => "stdio",
+            Transport::Http(_) => "http",
         };
         row.source = source.name().to_owned();
         row.transport = transport.to_owned();
-        row.command = self.common.texts.line(&command);
+        row.command = self.common.texts.line(&spelled::command(&config.transport));
         row.role = config.role.map_or("", crate::config::Role::name).to_owned();
     }
 
@@ -92,7 +92,11 @@ impl Pool {
     /// What is not as it should be, one sentence each, redacted.
     pub fn warnings(&self) -> Vec<String> {
         let instances: Vec<Arc<Instance>> = lock(&self.books).instances.values().cloned().collect();
-        instances.iter().flat_map(|instance| warnings_of(&instance.key.name, &instance.status())).collect()
+        let said = instances.iter().flat_map(|instance| warnings_of(&instance.key.name, &instance.status()));
+        let mut said: Vec<String> = said.collect();
+        // By name and project: of a server that has the same trouble in many projects it is said once.
+        said.dedup();
+        said
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One start is one attempt, bounded as a whole. When its future is dropped, what it had connected is ended.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{future::pending, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -27,6 +27,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// Those programs.
 const INSTALLERS: [&str; 5] = ["npx", "uvx", "docker", "pipx", "bunx"];
+/// So long a start keeps others from theirs. Its work is done in the first seconds; who takes longer waits or hangs, and
+/// four of these must not hold up all others.
+const TURN_MAX: Duration = Duration::from_secs(10);
 /// What is left for the tool list of a connection that took all the time: the time-out is the user's wish, and a list
 /// that was answered already must not be lost to a rounding.
 const LIST_MIN: Duration = Duration::from_millis(100);
@@ -55,8 +58,20 @@ pub(super) struct Started {
 
 /// Starts a server once it is its turn.
 pub(super) async fn start(common: Arc<Common>, target: Target, stderr: Arc<Stderr>) -> Result<Started, ConnectError> {
-    // Held to the end of the start. Nobody closes the semaphore.
-    let _turn = common.starts.acquire().await;
+    // Nobody closes the semaphore.
+    let turn = Arc::clone(&common.starts).acquire_owned().await;
+    let over = async {
+        time::sleep(TURN_MAX).await;
+        drop(turn);
+        pending().await
+    };
+    tokio::select! {
+        started = start_now(common, target, stderr) => started,
+        never = over => never,
+    }
+}
+
+async fn start_now(common: Arc<Common>, target: Target, stderr: Arc<Stderr>) -> Result<Started, ConnectError> {
     let (begun, limit) = (Instant::now(), target.timeout);
     let connection = match time::timeout(limit, common.connect.connect(target, stderr)).await {
         Ok(connected) => connected?,

@@ -53,6 +53,8 @@ pub(super) struct Supervisor {
     generation: u64,
     /// The start under way was told which era to speak.
     era_was_given: bool,
+    /// Lines of standard error that there were before it.
+    written: u64,
     /// How long it may be unused, if it is lazy.
     idle: Duration,
 }
@@ -73,12 +75,25 @@ impl Supervisor {
     ) -> Self {
         let config = instance.config();
         let (phase, backoff) = (Phase::Idle, Backoff::default());
-        Self { instance, common, seen, orders, config, phase, backoff, generation: 0, era_was_given: false, idle: IDLE }
+        Self {
+            instance,
+            common,
+            seen,
+            orders,
+            config,
+            phase,
+            backoff,
+            generation: 0,
+            era_was_given: false,
+            written: 0,
+            idle: IDLE,
+        }
     }
 
     /// Until the instance is stopped.
     pub(super) async fn run(mut self) {
-        if !self.config.is_lazy() || lock(&self.instance.list).is_none() {
+        let is_needed = !self.config.is_lazy() || lock(&self.instance.list).is_none();
+        if is_needed && !self.instance.stop.is_cancelled() {
             self.start();
         }
         while AssertUnwindSafe(self.look_after()).catch_unwind().await.is_err() {
@@ -119,6 +134,8 @@ impl Supervisor {
     async fn wake(&mut self, is_leaving: bool) -> Wake {
         let idle = self.config.is_lazy().then_some(self.idle);
         tokio::select! {
+            // Above all: nothing is started on the way out.
+            biased;
             () = self.instance.stop.cancelled(), if !is_leaving => Wake::Stop,
             Some(order) = self.orders.recv() => Wake::Order(order),
             event = self.phase.event(&self.instance.figures, idle) => Wake::Event(event),
@@ -230,6 +247,7 @@ impl Supervisor {
         let seen_era = self.seen.borrow().era;
         let era = seen_era.or_else(|| self.common.known.get(&self.config, project.as_deref())?.era);
         self.era_was_given = era.is_some();
+        self.written = self.instance.stderr.count();
         let target = Target {
             name: self.instance.key.name.clone(),
             server: Arc::clone(&self.config),
@@ -286,9 +304,9 @@ impl Supervisor {
         self.seen.send_modify(|seen| seen.failed_starts += 1);
     }
 
-    /// The error and, if there is one, the last line that the server wrote to its standard error.
+    /// The error and, if there is one, the last line that the server wrote to its standard error since its start.
     fn with_last_words(&self, what: &str) -> String {
-        let last = self.instance.stderr.last(1).pop().filter(|line| !line.trim().is_empty());
+        let last = self.instance.stderr.last_since(self.written, 1).pop().filter(|line| !line.trim().is_empty());
         let text = match last {
             Some(line) if !what.contains(line.trim()) => format!("{what}; it wrote last: {line}"),
             _ => what.to_owned(),

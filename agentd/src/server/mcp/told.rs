@@ -8,12 +8,14 @@ use crate::{
     config::{ApprovalMode, McpServer, Role, Transport},
     mcp::{
         catalog::McpTool,
-        client::{CallResult, ClientError, Part},
+        client::{CallResult, ClientError},
         pool::PoolError,
         project_file::ProjectFile,
         server::State,
+        spelled::{command, quoted},
     },
     redact::Redactor,
+    tools::mcp::text_of,
 };
 
 /// Most bytes of a result's text that one reply carries: half a frame, so that its JSON form still fits. The asker of a
@@ -78,25 +80,6 @@ fn whole(server: &McpServer, root: &Path) -> String {
     words.join(" ")
 }
 
-/// A command line as a shell would take it, or a URL. Not redacted.
-fn command(transport: &Transport) -> String {
-    match transport {
-        Transport::Http(http) => http.url.clone(),
-        Transport::Stdio(stdio) => {
-            let words = std::iter::once(&stdio.command).chain(&stdio.args);
-            words.map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-        }
-    }
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 /// A tool.
 pub(super) fn tool(redactor: &Redactor, tool: McpTool) -> proto::McpTool {
     let approval = match tool.approval {
@@ -117,7 +100,7 @@ pub(super) fn tool(redactor: &Redactor, tool: McpTool) -> proto::McpTool {
 
 /// What the model would read, whole unless it exceeds what a reply can carry.
 pub(super) fn text(redactor: &Redactor, result: &CallResult) -> String {
-    let mut text = redactor.text(&joined(result)).to_string();
+    let mut text = redactor.text(&text_of(result)).to_string();
     if text.len() > TEXT_MAX {
         let whole = text.len();
         let end = (0..=TEXT_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -125,22 +108,6 @@ pub(super) fn text(redactor: &Redactor, result: &CallResult) -> String {
         let _ = write!(text, "\n[{} of {whole} bytes; the rest does not fit into a reply]", end);
     }
     text
-}
-
-/// The parts of a result one under the other; `structuredContent` only where no text repeats it.
-fn joined(result: &CallResult) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let has_text = result.content.iter().any(|part| matches!(part, Part::Text(text) if !text.is_empty()));
-    if let (false, Some(structured)) = (has_text, &result.structured) {
-        parts.push(structured.to_string());
-    }
-    for part in &result.content {
-        match part {
-            Part::Text(text) | Part::Other(text) => parts.push(text.clone()),
-        }
-    }
-    parts.retain(|part| !part.is_empty());
-    if parts.is_empty() { "(no output)".to_owned() } else { parts.join("\n") }
 }
 
 /// Why a call was not served, and what to do. Not redacted.
@@ -165,15 +132,6 @@ pub(super) fn failed(server: &str, error: &PoolError) -> Failure {
     Failure::new(kind, error.to_string()).hint(hint)
 }
 
-/// The name that a slip of the finger could have meant: at most a third of its letters differ.
-pub(super) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    names
-        .map(|name| (strsim::damerau_levenshtein(word, name), name))
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -181,7 +139,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::{HttpServer, StdioServer};
+    use crate::{config::StdioServer, mcp::client::Part};
 
     const SECRET: &str = "k-1234567890";
 
@@ -200,14 +158,6 @@ mod tests {
 
     fn said(words: &str) -> Part {
         Part::Text(words.to_owned())
-    }
-
-    #[test]
-    fn a_command_is_told_as_a_shell_takes_it() {
-        let server = stdio("npx", &["-y", "a b", "it's", ""]);
-        assert_eq!(command(&server.transport), "npx -y 'a b' 'it'\\''s' ''");
-        let http = HttpServer { url: "http://127.0.0.1/mcp".into(), ..HttpServer::default() };
-        assert_eq!(command(&Transport::Http(http)), "http://127.0.0.1/mcp");
     }
 
     #[test]
@@ -239,16 +189,6 @@ mod tests {
         stdio.cwd = Some("/p/sub".into());
         assert_eq!(whole(&server, Path::new("/p")), "cd /p/sub && LD_PRELOAD='./a b.so' npx pkg");
         assert_eq!(whole(&server, Path::new("/p/sub")), "LD_PRELOAD='./a b.so' npx pkg");
-    }
-
-    #[test]
-    fn structured_content_is_told_only_where_no_text_repeats_it() {
-        let structured = Some(json!({"a": 1}));
-        assert_eq!(joined(&result(&[said("{\"a\":1}")], structured.clone())), "{\"a\":1}");
-        let image = Part::Other("[image, image/png, 3 kB]".into());
-        assert_eq!(joined(&result(&[image], structured)), "{\"a\":1}\n[image, image/png, 3 kB]");
-        assert_eq!(joined(&result(&[said("a"), said(""), said("b")], None)), "a\nb");
-        assert_eq!(joined(&result(&[], None)), "(no output)");
     }
 
     #[test]
@@ -295,13 +235,5 @@ mod tests {
             assert!(failure.hint.contains(hint), "{failure:?}");
         }
         assert_eq!(failed("git", &not_ready(State::Failed)).message, "git is failed: exit code 1");
-    }
-
-    #[test]
-    fn a_slip_of_the_finger_finds_the_name_and_another_word_does_not() {
-        let names = || ["git", "filesystem"].into_iter();
-        assert_eq!(nearest("gti", names()), Some("git"));
-        assert_eq!(nearest("filesytem", names()), Some("filesystem"));
-        assert_eq!(nearest("zebra", names()), None);
     }
 }

@@ -22,6 +22,8 @@ mod server;
 
 use std::sync::Arc;
 
+pub(crate) use outcome::text_of;
+
 use super::{Tool, builtin};
 use crate::mcp::{catalog::Catalog, pool::Serve};
 

@@ -19,7 +19,7 @@ const SHOWN_MAX: usize = 50_000;
 const NOTHING: &str = "(no output)";
 
 /// A result in one text, neither redacted nor cut.
-pub(super) fn text_of(result: &CallResult) -> String {
+pub(crate) fn text_of(result: &CallResult) -> String {
     let has_text = result.content.iter().any(|part| matches!(part, Part::Text(text) if !text.is_empty()));
     let structured = result.structured.as_ref().filter(|_| !has_text);
     let mut parts: Vec<String> = structured.map(ToString::to_string).into_iter().collect();

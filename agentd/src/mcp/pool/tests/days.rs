@@ -369,3 +369,34 @@ async fn of_the_servers_of_many_projects_the_longest_unused_make_room_and_come_b
     time::sleep(Duration::from_secs(30)).await;
     assert_eq!(bench.row_of(&view_of(1), "a").state, "ready", "who is back stays as long as any other");
 }
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_hang_while_they_start_hold_the_others_up_for_seconds_only() {
+    let bench = Bench::new();
+    let hanging = ["a", "b", "c", "d", "e", "f"];
+    for name in hanging {
+        bench.fake.plan(name, [Plan { delay: Duration::from_secs(3600), ..Plan::default() }]);
+    }
+    let slow =
+        |name| (name, crate::config::McpServer { startup_timeout: Some(Duration::from_secs(120)), ..server(name) });
+    let [a, b, c, d, e, f] = hanging.map(slow);
+    let user = servers([a, b, c, d, e, f, ("well", server("well"))]);
+    let began = Instant::now();
+    bench.configure(&user);
+    bench.until(&view(&user), "well", "ready").await;
+    assert!(began.elapsed() < Duration::from_secs(21), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_of_projects_that_failed_do_not_pile_up() {
+    let bench = Bench::new();
+    bench.fake.plan("a", [failing(false)]);
+    let project = crate::config::McpServer { scope: crate::config::Scope::Project, ..server("x") };
+    let user = servers([("a", project)]);
+    bench.configure(&user);
+    for number in 0..300 {
+        _ = bench.pool.call(&view_in(&user, &format!("/p{number}")), call("a", "read")).await;
+    }
+    assert_eq!(crate::sync::lock(&bench.pool.books).instances.len(), 256);
+    assert_eq!(bench.pool.warnings().len(), 1, "the same trouble is told once");
+}
