@@ -88,6 +88,9 @@ wire! {
         /// What is wrong with it, one sentence each.
         #[serde(deserialize_with = "list::any")]
         pub faults: Vec<String>,
+        /// What is to be known about it and does no harm, one sentence each.
+        #[serde(deserialize_with = "list::any")]
+        pub notes: Vec<String>,
     }
 
     /// Parameters of `mcp.tools`.

@@ -160,8 +160,16 @@ fn mcp_server() -> impl Strategy<Value = McpServer> {
 }
 
 fn mcp_project() -> impl Strategy<Value = McpProject> {
-    (text(), text(), any::<bool>(), vec(fact(), 0..4), vec(text(), 0..4))
-        .prop_map(|(path, sha256, approved, servers, faults)| McpProject { path, sha256, approved, servers, faults })
+    (text(), text(), any::<bool>(), vec(fact(), 0..4), vec(text(), 0..4), vec(text(), 0..4)).prop_map(
+        |(path, sha256, approved, servers, faults, notes)| McpProject {
+            path,
+            sha256,
+            approved,
+            servers,
+            faults,
+            notes,
+        },
+    )
 }
 
 fn mcp_tool() -> impl Strategy<Value = McpTool> {

@@ -172,6 +172,7 @@ fn mcp_project() -> McpProject {
         approved: true,
         servers: vec![fact()],
         faults: vec!["no command".into()],
+        notes: vec!["X is not set".into()],
     }
 }
 

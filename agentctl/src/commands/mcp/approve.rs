@@ -4,6 +4,7 @@
 //! approved is the hash that came with what was shown; the daemon refuses when the file has changed meanwhile.
 
 use std::{
+    fmt::Write as _,
     io::{self, IsTerminal as _},
     path::Path,
 };
@@ -82,6 +83,9 @@ fn described(project: &McpProject) -> String {
     let mut text = format!("{} names these servers:\n", project.path);
     text.push_str(&commands(project));
     text.push_str(&faults(project));
+    for note in &project.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
     if project.servers.iter().any(|server| server.value.contains("[REDACTED")) {
         text.push_str("[REDACTED] stands for what looks like a secret: read the file itself before you approve it.\n");
     }
@@ -132,11 +136,14 @@ mod tests {
             path: "/p/.mcp.json".into(),
             servers: vec![Fact { name: "fs".into(), value: command.clone() }],
             faults: vec!["mcp_servers.x: type sse".into()],
+            notes: vec!["HOME_PAGE is not set".into()],
             ..McpProject::default()
         };
         let text = described(&project);
         assert!(
-            text.contains(&format!("  fs: {command}\n/p/.mcp.json: mcp_servers.x: type sse\nThey run as you")),
+            text.contains(&format!(
+                "  fs: {command}\n/p/.mcp.json: mcp_servers.x: type sse\nnote: HOME_PAGE is not set\nThey run"
+            )),
             "{text}"
         );
     }

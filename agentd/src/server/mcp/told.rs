@@ -58,6 +58,7 @@ pub(super) fn project(redactor: &Redactor, file: &ProjectFile) -> McpProject {
         approved: file.approved,
         servers: file.written.iter().map(runs).collect(),
         faults: file.faults.iter().map(|fault| told(fault)).collect(),
+        notes: file.notes.iter().map(|note| told(note)).collect(),
     }
 }
 
