@@ -168,7 +168,8 @@ fn a_declined_call_does_not_run_and_the_model_is_told() {
     let (id, approval) = ask_back(&stage, &mut rpc);
     assert_eq!(rpc.call("approve", &json!({ "approval": approval, "decision": "no" })).unwrap()["accepted"], true);
     let answer = rpc.wait_result(id).unwrap();
-    assert_eq!(answer["tool_calls"], json!([{ "name": "write_file", "verdict": "declined", "ok": false }]));
+    let call = json!({ "name": "write_file", "verdict": "declined", "ok": false, "server": "", "fallback": "" });
+    assert_eq!(answer["tool_calls"], json!([call]));
     assert!(!stage.project.join("notes.txt").exists());
     let told = stage.provider.chats()[1].last_message()["content"].clone();
     assert!(told.as_str().unwrap().contains("declined"), "{told}");
