@@ -154,7 +154,10 @@ fn an_approved_call_runs_and_the_approval_counts_once() {
     let word = json!({ "approval": approval, "decision": "once" });
     assert_eq!(other.call("approve", &word).unwrap()["accepted"], true, "from another connection of the user, too");
     let answer = rpc.wait_result(id).unwrap();
-    assert_eq!(answer["tool_calls"], json!([{ "name": "write_file", "verdict": "approved", "ok": true }]));
+    assert_eq!(
+        answer["tool_calls"],
+        json!([{ "name": "write_file", "verdict": "approved", "ok": true, "server": "", "fallback": "" }])
+    );
     assert_eq!(fs::read_to_string(stage.project.join("notes.txt")).unwrap(), "remember\n");
     assert_eq!(rpc.call("approve", &word).unwrap()["accepted"], false, "nobody waits for it any more");
     drop((rpc, other));
