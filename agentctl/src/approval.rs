@@ -1,23 +1,42 @@
-//! Asks the user about a tool call, or whether to erase something: on the terminal, never anywhere else.
+//! Asks the user about a tool call, or whether to erase or to approve something: on the terminal, never anywhere else.
 //!
 //! Refuses to guess: no terminal, no answer, an end of input or a time-out all mean no.
 
 use std::{
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, IsTerminal as _, Read as _, Write as _},
     os::fd::AsFd as _,
     time::{Duration, Instant},
 };
 
-use proto::{Approval, Decision};
+use proto::{Approval, Decision, ErrorKind, Failure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::{render::sanitize, signals::Interrupts};
+use crate::{exit::usage, render::sanitize, signals::Interrupts};
 
 /// How long an unanswered question stands: someone who has left the desk has not agreed.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// An answer is one word.
 const LINE_MAX: usize = 256;
+
+/// Asks whether `what` is meant, and fails with `nothing` unless the answer is a clear yes.
+///
+/// # Errors
+/// Kind `usage` when there is nobody to ask, `cancelled` and `refused` by the answer.
+pub fn confirm(question: &str, what: &str, nothing: &str) -> Result<(), Failure> {
+    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let Some(mut approver) = terminal.then(Approver::open).flatten() else {
+        return Err(usage(format!("{what} must be confirmed, and there is no terminal to ask on")).hint("add --yes"));
+    };
+    let interrupts = Interrupts::install()?;
+    if approver.confirm(question, &interrupts) {
+        Ok(())
+    } else if interrupts.seen() {
+        Err(Failure::new(ErrorKind::Cancelled, format!("cancelled; {nothing}")))
+    } else {
+        Err(Failure::new(ErrorKind::Refused, nothing))
+    }
+}
 
 /// The terminal on which approvals are asked.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The hermetic harness, and a fake provider that is as strict as the real one.
 //!
-//! [`corpus`] makes texts with and without secrets. [`provider`] answers as the model's endpoint, [`mcp`] as a server of
+//! [`corpus`] makes texts with and without secrets, [`files`] looks for them. [`provider`] answers as the model's endpoint, [`mcp`] as a server of
 //! tools. [`Home`] gives a test a home of its own with the real programs in
 //! it, and leaves no process behind. [`RpcClient`] and [`FrameClient`] speak the two codecs of the socket.
 //!
@@ -8,6 +8,7 @@
 //! deadline.
 
 pub mod corpus;
+pub mod files;
 pub mod mcp;
 pub mod provider;
 

@@ -96,10 +96,7 @@ impl BaseUrl {
 
     /// This machine.
     pub(super) fn is_loopback(&self) -> bool {
-        let host = self.host().trim_start_matches('[').trim_end_matches(']');
-        host == "localhost"
-            || host.ends_with(".localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        is_loopback(self.host())
     }
 
     /// Encrypted.
@@ -152,9 +149,11 @@ impl Reply {
 
 /// How a client must be built for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Flavour {
-    tls: bool,
-    loopback: bool,
+pub(crate) struct Flavour {
+    /// Encrypted.
+    pub(crate) tls: bool,
+    /// On this machine: no proxy.
+    pub(crate) loopback: bool,
 }
 
 /// The daemon's HTTP clients.
@@ -198,7 +197,17 @@ impl Http {
     }
 }
 
-fn build(flavour: Flavour) -> Result<Client, Fault> {
+/// True for a host that is this machine, brackets of an address or not.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What all HTTP of the daemon has in common: no redirects, since a key would travel to wherever they point, no second
+/// tries behind our back, a bounded wait for the connection.
+pub(crate) fn builder(flavour: Flavour) -> ClientBuilder {
     // Without a provider the build below would panic. An error means that another one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = ClientBuilder::new()
@@ -207,9 +216,7 @@ fn build(flavour: Flavour) -> Result<Client, Fault> {
         .retry(reqwest::retry::never())
         .referer(false)
         .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT);
+        .connect_timeout(CONNECT_TIMEOUT);
     if !flavour.tls {
         // No certificates wanted: without this line the build fails on machines that have none.
         builder = builder.tls_certs_only([]);
@@ -217,6 +224,11 @@ fn build(flavour: Flavour) -> Result<Client, Fault> {
     if flavour.loopback {
         builder = builder.no_proxy();
     }
+    builder
+}
+
+fn build(flavour: Flavour) -> Result<Client, Fault> {
+    let builder = builder(flavour).http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT);
     builder.build().map_err(|error| {
         let causes = causes(&error);
         if flavour.tls && causes.contains("CA certificates") { Fault::NoCertificates } else { Fault::Setup(causes) }

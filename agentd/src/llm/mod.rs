@@ -18,7 +18,7 @@ mod assemble;
 mod choose;
 mod classify;
 mod error;
-mod http;
+pub(crate) mod http;
 mod key;
 pub mod price;
 mod provider;

@@ -31,36 +31,16 @@ mod work;
 
 use std::{
     fs,
-    io::Read,
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
-use tests::provider::{Scenario, Step};
+use tests::{
+    files::{files, holds},
+    provider::{Scenario, Step},
+};
 
 use crate::desk::Desk;
-
-/// Files below `dir`, sockets and other special ones left out, with what they hold.
-fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap().filter_map(Result::ok) {
-        let Ok(meta) = fs::symlink_metadata(entry.path()) else { continue };
-        if meta.is_dir() {
-            found.extend(files(&entry.path()));
-        } else if meta.is_file() {
-            let mut bytes = Vec::new();
-            #[expect(clippy::disallowed_methods, reason = "bounded by take")]
-            fs::File::open(entry.path()).unwrap().take(64 << 20).read_to_end(&mut bytes).unwrap();
-            found.push((entry.path(), bytes));
-        }
-    }
-    found
-}
-
-/// True when the text stands in the bytes as it is.
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
 
 /// Files below `dir` that hold the text as it is.
 fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {

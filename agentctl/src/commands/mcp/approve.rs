@@ -3,11 +3,7 @@
 //! Refuses to guess: nobody to ask and no `--yes` is wrong usage, anything but a clear yes approves nothing. What is
 //! approved is the hash that came with what was shown; the daemon refuses when the file has changed meanwhile.
 
-use std::{
-    fmt::Write as _,
-    io::{self, IsTerminal as _},
-    path::Path,
-};
+use std::{fmt::Write as _, path::Path};
 
 use proto::{
     ErrorKind, Fact, Failure, McpApproveReport, McpApproveRequest, McpListRequest, McpProject, Request, Response,
@@ -15,12 +11,10 @@ use proto::{
 
 use crate::{
     app::{self, App},
-    approval::Approver,
-    client,
+    approval, client,
     commands::print,
-    exit::{Outcome, Stop, usage},
+    exit::{Outcome, Stop},
     render::sanitize,
-    signals::Interrupts,
 };
 
 pub(super) fn run(app: &App, directory: Option<&Path>, yes: bool, revoke: bool) -> Outcome {
@@ -40,7 +34,11 @@ pub(super) fn run(app: &App, directory: Option<&Path>, yes: bool, revoke: bool) 
     if yes {
         print(&sanitize::neutralise(&described(&project)))?;
     } else {
-        confirm(&format!("{}Approve? [y]es, [n]o: ", described(&project)))?;
+        approval::confirm(
+            &format!("{}Approve? [y]es, [n]o: ", described(&project)),
+            "an approval",
+            "nothing was approved",
+        )?;
     }
     let project = send(app, cwd, project.sha256)?;
     print(&sanitize::neutralise(&format!("{} is approved until it changes\n", project.path)))
@@ -60,21 +58,6 @@ fn send(app: &App, cwd: String, sha256: String) -> Result<McpProject, Stop> {
     match app.call(Request::McpApprove(McpApproveRequest { cwd, sha256 }), client::QUICK)? {
         Response::McpApprove(McpApproveReport { project }) => Ok(project),
         _ => Err(app::unexpected().into()),
-    }
-}
-
-fn confirm(question: &str) -> Result<(), Failure> {
-    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    let Some(mut approver) = terminal.then(Approver::open).flatten() else {
-        return Err(usage("an approval must be confirmed, and there is no terminal to ask on").hint("add --yes"));
-    };
-    let interrupts = Interrupts::install()?;
-    if approver.confirm(question, &interrupts) {
-        Ok(())
-    } else if interrupts.seen() {
-        Err(Failure::new(ErrorKind::Cancelled, "cancelled; nothing was approved"))
-    } else {
-        Err(Failure::new(ErrorKind::Refused, "nothing was approved"))
     }
 }
 

@@ -2,29 +2,25 @@
 //!
 //! Refuses to guess: nobody to ask and no `--yes` is wrong usage, anything but a clear yes erases nothing.
 
-use std::{
-    io::{self, IsTerminal as _},
-    path::Path,
-};
+use std::path::Path;
 
-use proto::{ErrorKind, Failure, ForgetReport, ForgetRequest, Request, Response};
+use proto::{Failure, ForgetReport, ForgetRequest, Request, Response};
 
 use crate::{
     app::App,
-    approval::Approver,
+    approval,
     cli::Extent,
     client,
     commands::{print, table},
-    exit::{Outcome, usage},
+    exit::Outcome,
     input,
     render::{json, sanitize},
-    signals::Interrupts,
 };
 
 pub(super) fn run(app: &App, extent: Extent, directory: Option<&Path>, yes: bool, as_json: bool) -> Outcome {
     let request = request(extent, directory)?;
     if !yes {
-        confirm(&question(&request))?;
+        approval::confirm(&question(&request), "forgetting", "nothing was erased")?;
     }
     match app.call(Request::Forget(request), client::FILES)? {
         Response::Forget(report) if as_json => json::print(&report).map(|()| 0),
@@ -37,21 +33,6 @@ pub(super) fn run(app: &App, extent: Extent, directory: Option<&Path>, yes: bool
 fn request(extent: Extent, directory: Option<&Path>) -> Result<ForgetRequest, Failure> {
     let cwd = if extent.project { input::directory(directory)? } else { String::new() };
     Ok(ForgetRequest { cwd, all: extent.all, conversation: extent.conversation.unwrap_or_default() })
-}
-
-fn confirm(question: &str) -> Result<(), Failure> {
-    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    let Some(mut approver) = terminal.then(Approver::open).flatten() else {
-        return Err(usage("forgetting must be confirmed, and there is no terminal to ask on").hint("add --yes"));
-    };
-    let interrupts = Interrupts::install()?;
-    if approver.confirm(question, &interrupts) {
-        Ok(())
-    } else if interrupts.seen() {
-        Err(Failure::new(ErrorKind::Cancelled, "cancelled; nothing was erased"))
-    } else {
-        Err(Failure::new(ErrorKind::Refused, "nothing was erased"))
-    }
 }
 
 fn question(request: &ForgetRequest) -> String {

@@ -8,11 +8,10 @@ use std::{
     collections::HashMap,
     error::Error,
     sync::{Arc, Mutex, OnceLock},
-    time::Duration,
 };
 
 use reqwest::{
-    Client, ClientBuilder, Url,
+    Client, Url,
     header::{HeaderName, HeaderValue},
 };
 use rmcp::transport::{
@@ -23,10 +22,12 @@ use rmcp::transport::{
 };
 
 use super::{ClientError, LINE_MAX, greet::root};
-use crate::{config::HttpServer, sync::lock};
+use crate::{
+    config::HttpServer,
+    llm::http::{self, Flavour},
+    sync::lock,
+};
 
-/// Longest wait for a connection, TLS included: as for the provider.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests on their way to one server at a time. More wait; a model seldom calls this many tools at once.
 const CONCURRENT_MAX: usize = 16;
 /// Most bytes of a body that only says what went wrong.
@@ -62,7 +63,8 @@ impl Endpoint {
             let (name, value) = header(name, &from_environment(from, variable)?)?;
             headers.insert(name, value);
         }
-        let client = client(url.scheme() == "https", is_loopback(&url)).map_err(|why| (why, String::new()))?;
+        let loopback = http::is_loopback(url.host_str().unwrap_or_default());
+        let client = client(Flavour { tls: url.scheme() == "https", loopback }).map_err(|why| (why, String::new()))?;
         let mut config = StreamableHttpClientTransportConfig::with_uri(server.url.as_str())
             .custom_headers(headers)
             .max_concurrent_requests(CONCURRENT_MAX)
@@ -97,38 +99,16 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), (String,
     Ok((HeaderName::try_from(name).map_err(|_| faulty("name"))?, value))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// One client for all servers of a kind, built when the first of them is connected to.
-fn client(tls: bool, loopback: bool) -> Result<Client, String> {
-    static CLIENTS: OnceLock<Mutex<HashMap<(bool, bool), Client>>> = OnceLock::new();
+fn client(flavour: Flavour) -> Result<Client, String> {
+    static CLIENTS: OnceLock<Mutex<HashMap<Flavour, Client>>> = OnceLock::new();
     let mut clients = lock(CLIENTS.get_or_init(Mutex::default));
-    if let Some(client) = clients.get(&(tls, loopback)) {
+    if let Some(client) = clients.get(&flavour) {
         return Ok(client.clone());
     }
-    // Without a provider the build below would panic. An error means that another one is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = ClientBuilder::new()
-        .user_agent(concat!("agentd/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT);
-    if !tls {
-        // No certificates wanted: without this line the build fails on machines that have none.
-        builder = builder.tls_certs_only([]);
-    }
-    if loopback {
-        builder = builder.no_proxy();
-    }
-    let client = builder.build().map_err(|error| format!("no HTTP client can be built: {}", root(&error)))?;
-    clients.insert((tls, loopback), client.clone());
+    let built = http::builder(flavour).build();
+    let client = built.map_err(|error| format!("no HTTP client can be built: {}", root(&error)))?;
+    clients.insert(flavour, client.clone());
     Ok(client)
 }
 
